@@ -1,0 +1,106 @@
+#include "actors/main/monitor_bridge.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "actors/session/node_context.hpp"
+#include "config/version.hpp"
+
+namespace troupe {
+
+monitor_bridge::monitor_bridge(class node& n, int monitor_port)
+    : node_(n), monitor_port_(monitor_port), start_(observe::wall_now()) {}
+
+result<observe::node_snapshot> monitor_bridge::node() {
+  const node_context& context = node_.context();
+  const config::server_options& options = node_.options();
+  observe::node_snapshot s;
+  s.server_id = node_.server_id();
+  s.server_name = context.info.server_name;
+  s.runtime = context.info.go;
+  s.host = options.host;
+  s.port = node_.client_port();
+  s.listeners.push_back({"client", options.host, node_.client_port()});
+  s.listeners.push_back(
+    {"http", options.http_host.empty() ? options.host : options.http_host, monitor_port_});
+  s.start = start_;
+  s.config_load_time = start_;
+  s.options = std::make_shared<const config::server_options>(options);
+  s.system_account = context.system_account;
+  s.cores = static_cast<int>(std::thread::hardware_concurrency());
+  s.drivers = static_cast<int>(node_.reactors());
+  s.auth_required = context.auth->required();
+  s.lame_duck = context.lame_duck.load();
+
+  observe::account_snapshot global;
+  global.name = "$G";
+  global.updated = start_;
+  auto subs = node_.subscriptions({});
+  if (!subs) return subs.error();
+  global.stats = subs->stats;
+  global.subscriptions = static_cast<uint32_t>(subs->stats.num_subscriptions);
+  observe::reactor_snapshot sum;
+  for (size_t i = 0; i < context.counters.size(); ++i)
+    sum += observe::snapshot_of(*context.counters[i], static_cast<unsigned>(i));
+  global.connections = sum.connections;
+  global.total_connections = static_cast<int64_t>(sum.total_connections);
+  global.sent_msgs = static_cast<int64_t>(sum.out_client_msgs);
+  global.sent_bytes = static_cast<int64_t>(sum.out_client_bytes);
+  global.received_msgs = static_cast<int64_t>(sum.in_client_msgs);
+  global.received_bytes = static_cast<int64_t>(sum.in_client_bytes);
+  global.slow_consumers = static_cast<int64_t>(sum.slow_consumers.clients);
+  s.accounts.push_back(std::move(global));
+  if (!context.system_account.empty()) {
+    observe::account_snapshot system;
+    system.name = context.system_account;
+    system.is_system = true;
+    system.updated = start_;
+    s.accounts.push_back(std::move(system));
+  }
+  return s;
+}
+
+result<std::vector<observe::reactor_snapshot>> monitor_bridge::reactors() {
+  std::vector<observe::reactor_snapshot> all;
+  const auto& counters = node_.context().counters;
+  for (size_t i = 0; i < counters.size(); ++i)
+    all.push_back(observe::snapshot_of(*counters[i], static_cast<unsigned>(i)));
+  return all;
+}
+
+result<observe::connections_snapshot> monitor_bridge::connections(
+  const http::connections_request& q) {
+  observe::connections_snapshot s;
+  s.account_known =
+    q.account.empty() || q.account == "$G" || q.account == node_.context().system_account;
+  connections_query query;
+  query.open = q.state != http::connection_state::closed;
+  query.closed = q.state != http::connection_state::open;
+  query.subs = q.want_subs;
+  auto report = node_.connections(query);
+  if (!report) return report.error();
+  s.open = std::move(report->open);
+  s.closed = std::move(report->closed);
+  // The rings of the reactors, merged into one by the time of the end.
+  std::sort(s.closed.begin(), s.closed.end(),
+            [](const auto& a, const auto& b) { return a.stop < b.stop; });
+  if (!q.account.empty()) {
+    auto other = [&](const auto& c) { return c.account != q.account; };
+    std::erase_if(s.open, other);
+    std::erase_if(s.closed, other);
+  }
+  return s;
+}
+
+result<observe::subs_snapshot> monitor_bridge::subscriptions(const http::subs_request& q) {
+  if (!q.account.empty() && q.account != "$G") return observe::subs_snapshot{};
+  subs_query query;
+  query.list = q.want_subs;
+  return node_.subscriptions(query);
+}
+
+result<observe::actor_snapshot> monitor_bridge::actors() { return node_.actors(); }
+
+observe::health_snapshot monitor_bridge::health(const http::health_request&) { return {}; }
+
+} // namespace troupe

@@ -1,0 +1,28 @@
+// Answers the monitoring pages from a running node: asks the reactors by message, adds what the
+// process knows of itself. Its methods run on the monitor's thread.
+#pragma once
+
+#include "actors/node/node.hpp"
+#include "http/monitor_source.hpp"
+
+namespace troupe {
+
+class monitor_bridge final : public http::monitor_source {
+public:
+  monitor_bridge(class node& n, int monitor_port);
+
+  result<observe::node_snapshot> node() override;
+  result<std::vector<observe::reactor_snapshot>> reactors() override;
+  result<observe::connections_snapshot> connections(const http::connections_request& q) override;
+  result<observe::subs_snapshot> subscriptions(const http::subs_request& q) override;
+  result<observe::actor_snapshot> actors() override;
+  observe::health_snapshot health(const http::health_request& q) override;
+  void set_monitor_port(int port) { monitor_port_ = port; }
+
+private:
+  class node& node_;
+  int monitor_port_;
+  observe::wall_time start_;
+};
+
+} // namespace troupe

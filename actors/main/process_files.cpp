@@ -1,0 +1,85 @@
+#include "actors/main/process_files.hpp"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "protocol/json/writer.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// Addresses a wildcard listener is reached at, as the Go server lists them.
+std::vector<std::string> reachable_hosts(const std::string& host) {
+  if (host != "0.0.0.0" && host != "::" && !host.empty()) return {host};
+  std::vector<std::string> hosts;
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return {"127.0.0.1"};
+  for (ifaddrs* i = all; i; i = i->ifa_next) {
+    if (!i->ifa_addr || !(i->ifa_flags & IFF_UP) || i->ifa_addr->sa_family != AF_INET) continue;
+    char text[INET_ADDRSTRLEN];
+    ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(i->ifa_addr)->sin_addr, text, sizeof text);
+    hosts.emplace_back(text);
+  }
+  ::freeifaddrs(all);
+  return hosts;
+}
+
+error file_error(const char* what, const std::string& path) {
+  return {errc::io_failed, std::string(what) + " " + path + ": " + std::strerror(errno)};
+}
+
+} // namespace
+
+result<void> write_pid_file(const std::string& path) {
+  std::ofstream out(path, std::ios::trunc);
+  out << ::getpid();
+  out.close();
+  if (!out) return file_error("Could not write pidfile:", path);
+  return {};
+}
+
+result<void> ports_file::write(const std::string& dir, const process_ports& ports) {
+  std::error_code ec;
+  auto exe = std::filesystem::read_symlink("/proc/self/exe", ec).filename().string();
+  std::string path = dir + "/" + exe + "_" + std::to_string(::getpid()) + ".ports";
+
+  std::string text;
+  json_writer json(text, json_layout::indented);
+  json.begin_object();
+  auto list = [&](const char* name, const char* scheme, int port) {
+    if (port == 0) return;
+    std::vector<std::string> urls;
+    for (const std::string& host : reachable_hosts(ports.host))
+      urls.push_back(std::string(scheme) + "://" + host + ":" + std::to_string(port));
+    json.member(name, urls);
+  };
+  list("nats", "nats", ports.client);
+  list("monitoring", "http", ports.monitoring);
+  json.end_object();
+
+  std::ofstream out(path, std::ios::trunc);
+  out << text;
+  out.close();
+  if (!out) return file_error("Error writing ports file", path);
+  path_ = path;
+  return {};
+}
+
+void ports_file::remove() {
+  if (path_.empty()) return;
+  std::error_code ec;
+  std::filesystem::remove(path_, ec);
+  path_.clear();
+}
+
+} // namespace troupe

@@ -1,0 +1,261 @@
+#include "actors/node/node.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <sodium.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <future>
+#include <thread>
+
+#include "actors/node/node_actor.hpp"
+#include "actors/node/signal_source.hpp"
+#include "actors/observe/logger.hpp"
+#include "actors/session/client_hub.hpp"
+#include "config/version.hpp"
+#include "protocol/auth/nkey.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto answer_within = 5s;
+
+struct system_config : caf::actor_system_config {
+  system_config() {
+    // Work stealing polls; an idle node must not. One worker serves the few unpinned actors.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", size_t{1});
+  }
+};
+
+session_settings settings_from(const config::server_options& o) {
+  session_settings s;
+  s.max_control_line = static_cast<uint32_t>(o.max_control_line);
+  s.max_payload = o.max_payload;
+  s.max_pending = o.max_pending;
+  s.max_subscriptions = o.max_subscriptions;
+  s.max_sub_tokens = o.max_sub_tokens;
+  s.headers = !o.no_header_support;
+  s.auth_required = o.authorization.required();
+  s.has_no_auth_user = !o.no_auth_user.empty();
+  s.no_fast_producer_stall = o.no_fast_producer_stall;
+  s.trace = o.trace;
+  s.max_traced_msg_len = o.max_traced_msg_len;
+  s.auth_timeout = o.authorization.timeout;
+  s.ping_interval = o.ping_interval;
+  s.ping_max = o.ping_max;
+  s.write_deadline = o.write_deadline;
+  s.close_on_write_timeout = o.write_timeout != config::write_timeout_policy::retry;
+  return s;
+}
+
+server_info info_from(const config::server_options& o, const std::string& id) {
+  server_info info;
+  info.server_id = id;
+  info.server_name = o.server_name.empty() ? id : o.server_name;
+  info.version = config::compatible_version;
+  info.proto = config::protocol_level;
+  info.go = "troupe " + std::string(config::own_version);
+  info.host = o.host;
+  info.headers = !o.no_header_support;
+  info.max_payload = o.max_payload;
+  info.auth_required = o.authorization.required() && o.no_auth_user.empty();
+  return info;
+}
+
+} // namespace
+
+struct node::parts {
+  config::server_options options;
+  std::string id;
+  unsigned reactor_count = 1;
+  std::shared_ptr<node_context> context = std::make_shared<node_context>();
+  std::unique_ptr<driver_pool> drivers;
+  system_config caf_config;
+  std::unique_ptr<caf::actor_system> system;
+  std::vector<hub_handle> hubs;
+  node_handle root;
+  caf::actor signals;
+  std::promise<int> stopped;
+  uint16_t port = 0;
+  bool started = false;
+
+  void build_context();
+  std::vector<routing::shard_handle> spawn_shards();
+  void spawn_hubs(const std::vector<routing::shard_handle>& shards);
+  result<listener_handle> spawn_listener();
+};
+
+void node::parts::build_context() {
+  node_context& c = *context;
+  c.info = info_from(options, id);
+  c.settings = settings_from(options);
+  c.auth = make_config_authenticator(options.authorization, options.no_auth_user);
+  c.max_connections = options.max_connections == 0 ? -1 : options.max_connections;
+  if (!options.no_system_account)
+    c.system_account = options.system_account.empty() ? "$SYS" : options.system_account;
+  c.closed_kept_per_reactor = static_cast<size_t>(std::max<int64_t>(options.max_closed_clients, 0))
+                              / reactor_count;
+  for (unsigned i = 0; i < reactor_count; ++i)
+    c.counters.push_back(std::make_shared<observe::reactor_counters>());
+}
+
+std::vector<routing::shard_handle> node::parts::spawn_shards() {
+  auto account = std::make_shared<routing::account_info>();
+  account->name = "$G";
+  auto peers = std::make_shared<routing::shard_peers>();
+  for (unsigned i = 0; i < reactor_count; ++i)
+    peers->shards.push_back(spawn_pinned<routing::shard_actor>(
+      drivers->at(static_cast<reactor_index>(i)), account, context->counters[i],
+      !options.disable_sublist_cache));
+  for (auto& shard : peers->shards)
+    caf::anon_send(shard, routing::shard_peers_ptr(peers));
+  return peers->shards;
+}
+
+void node::parts::spawn_hubs(const std::vector<routing::shard_handle>& shards) {
+  for (unsigned i = 0; i < reactor_count; ++i)
+    hubs.push_back(spawn_pinned<client_hub>(drivers->at(static_cast<reactor_index>(i)), context,
+                                            shards[i]));
+  // The drivers do not run yet, so this thread may still touch the actors.
+  for (auto& hub : hubs)
+    static_cast<client_hub*>(caf::actor_cast<caf::abstract_actor*>(hub))->introduce(hubs);
+}
+
+result<listener_handle> node::parts::spawn_listener() {
+  auto bound = listen_on(options.host, port != 0 ? port : options.port);
+  if (!bound) return bound.error();
+  port = bound->port;
+  context->info.port = port;
+  return spawn_pinned<listener_actor>(drivers->at(0), *bound, hubs);
+}
+
+node::node(config::server_options options) : p_(std::make_unique<parts>()) {
+  p_->options = std::move(options);
+  unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  p_->reactor_count = std::min(p_->options.reactors ? p_->options.reactors : cores, max_reactors);
+}
+
+node::~node() {
+  if (!p_->started) return;
+  // Reached without wait() only when a test gives up: stop as for SIGINT.
+  if (p_->system) {
+    signal(SIGINT);
+    wait();
+  }
+}
+
+result<void> node::start() {
+  if (sodium_init() < 0) return error{errc::unavailable, "libsodium cannot be initialised"};
+  p_->id = generate_server_identity().public_key();
+  p_->build_context();
+  p_->drivers = std::make_unique<driver_pool>(p_->reactor_count);
+  p_->system = std::make_unique<caf::actor_system>(p_->caf_config);
+  p_->drivers->attach(*p_->system);
+  auto shards = p_->spawn_shards();
+  p_->spawn_hubs(shards);
+  auto listener = p_->spawn_listener();
+
+  node_parts parts;
+  parts.options = p_->options;
+  parts.context = p_->context;
+  parts.shards = std::move(shards);
+  parts.hubs = p_->hubs;
+  parts.spawn_listener = [p = p_.get()] { return p->spawn_listener(); };
+  if (listener) parts.listener = *listener;
+  parts.on_stopped = [p = p_.get()](int code) {
+    caf::anon_send_exit(p->signals, caf::exit_reason::user_shutdown);
+    p->stopped.set_value(code);
+  };
+  p_->root = p_->system->spawn<node_actor>(std::move(parts));
+  p_->signals = spawn_pinned<signal_source>(p_->drivers->at(0), p_->root);
+  p_->drivers->start();
+  p_->started = true;
+  if (listener) return {};
+  error failure = listener.error();
+  signal(SIGINT);
+  wait();
+  return failure;
+}
+
+int node::wait() {
+  int code = p_->stopped.get_future().get();
+  p_->hubs.clear();
+  p_->root = nullptr;
+  p_->signals = nullptr;
+  p_->system->await_all_actors_done();
+  p_->drivers->stop();
+  p_->system.reset();
+  p_->drivers.reset();
+  p_->started = false;
+  return code;
+}
+
+void node::signal(int number) { caf::anon_send(p_->root, signal_event{number}); }
+
+const config::server_options& node::options() const { return p_->options; }
+const node_context& node::context() const { return *p_->context; }
+const std::string& node::server_id() const { return p_->id; }
+uint16_t node::client_port() const { return p_->port; }
+unsigned node::reactors() const { return p_->reactor_count; }
+unsigned node::active_drivers() const { return p_->drivers ? p_->drivers->active_drivers() : 0; }
+
+// -- monitoring ------------------------------------------------------------------------------------
+
+namespace {
+
+error no_answer(const caf::error& e, caf::actor_system& sys) {
+  return {errc::unavailable, "the node did not answer in time: " + sys.render(e)};
+}
+
+} // namespace
+
+result<hub_report> node::connections(const connections_query& q) {
+  caf::scoped_actor self{*p_->system};
+  hub_report all;
+  std::optional<error> failure;
+  for (auto& hub : p_->hubs) {
+    self->request(hub, answer_within, q).receive(
+      [&](const hub_report_ptr& r) {
+        std::move(r->open.begin(), r->open.end(), std::back_inserter(all.open));
+        std::move(r->closed.begin(), r->closed.end(), std::back_inserter(all.closed));
+      },
+      [&](const caf::error& e) { failure = no_answer(e, *p_->system); });
+  }
+  if (failure) return *failure;
+  return all;
+}
+
+result<observe::subs_snapshot> node::subscriptions(const subs_query& q) {
+  caf::scoped_actor self{*p_->system};
+  observe::subs_snapshot all;
+  std::optional<error> failure;
+  for (auto& hub : p_->hubs) {
+    self->request(hub, answer_within, q).receive(
+      [&](const subs_report_ptr& r) {
+        all.stats += r->stats;
+        std::move(r->subs.begin(), r->subs.end(), std::back_inserter(all.subs));
+      },
+      [&](const caf::error& e) { failure = no_answer(e, *p_->system); });
+  }
+  if (failure) return *failure;
+  return all;
+}
+
+result<observe::actor_snapshot> node::actors() {
+  caf::scoped_actor self{*p_->system};
+  result<observe::actor_snapshot> answer = error{errc::unavailable, "the node is stopping"};
+  self->request(p_->root, answer_within, describe_query{}).receive(
+    [&](const actor_report_ptr& r) { answer = *r; },
+    [&](const caf::error& e) { answer = no_answer(e, *p_->system); });
+  return answer;
+}
+
+} // namespace troupe

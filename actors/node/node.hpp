@@ -1,0 +1,49 @@
+// A whole node in one object: builds drivers, actor system, shards, hubs and listener in order,
+// waits for the end, and takes everything down again in the order written in node_actor.hpp.
+//
+// Belongs to the thread that made it (main, or a test).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/session/session_messages.hpp"
+#include "config/options.hpp"
+#include "protocol/result.hpp"
+
+namespace troupe {
+
+struct node_context;
+
+class node {
+public:
+  explicit node(config::server_options options);
+  ~node();
+
+  /// Starts listening. The error names what failed and what to do.
+  result<void> start();
+  /// Blocks until the node has stopped; returns the process's exit code.
+  int wait();
+  /// Any thread: as if the process had got this signal.
+  void signal(int number);
+
+  const config::server_options& options() const;
+  const node_context& context() const;
+  const std::string& server_id() const;
+  /// Where clients connect, once started.
+  uint16_t client_port() const;
+  unsigned reactors() const;
+  unsigned active_drivers() const;
+
+  /// For monitoring; any thread but a reactor's; each blocks at most some seconds.
+  result<hub_report> connections(const connections_query& q);
+  result<observe::subs_snapshot> subscriptions(const subs_query& q);
+  result<observe::actor_snapshot> actors();
+
+private:
+  struct parts;
+  std::unique_ptr<parts> p_;
+};
+
+} // namespace troupe

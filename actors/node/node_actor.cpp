@@ -1,0 +1,184 @@
+#include "actors/node/node_actor.hpp"
+
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+
+#include <csignal>
+#include <random>
+
+#include "actors/observe/logger.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t listener_restarts = 5;
+constexpr nanos listener_window = 1min;
+constexpr nanos stop_check_every = 2ms;
+constexpr nanos stop_patience = 3s;
+
+} // namespace
+
+node_actor::node_actor(caf::actor_config& cfg, node_parts parts)
+    : node_handle::base(cfg),
+      parts_(std::move(parts)),
+      listener_budget_(listener_restarts, listener_window),
+      started_(std::chrono::steady_clock::now()),
+      random_(std::random_device{}()) {
+  set_down_handler([this](caf::down_msg& msg) { on_down(msg); });
+}
+
+node_actor::behavior_type node_actor::make_behavior() {
+  for (auto& shard : parts_.shards) monitor(shard);
+  for (auto& hub : parts_.hubs) monitor(hub);
+  if (parts_.listener) monitor(parts_.listener);
+  return {
+    [this](const signal_event& e) { on_signal(e.number); },
+    [this](const lame_duck_step&) { lame_duck_tick(); },
+    [this](const stop_check&) { check_stopped(); },
+    [this](const describe_query&) { return describe(); },
+  };
+}
+
+void node_actor::on_exit() {
+  parts_.shards.clear();
+  parts_.hubs.clear();
+  parts_.listener = nullptr;
+}
+
+void node_actor::on_signal(int number) {
+  switch (number) {
+    case SIGINT: return stop(0);
+    case SIGTERM:
+      // The end is under way already, in its own time.
+      if (state_ != state::lame_duck) stop(0);
+      return;
+    case SIGUSR1: return log::reopen();
+    case SIGUSR2: return start_lame_duck();
+    case SIGHUP:
+      if (parts_.reload)
+        parts_.reload();
+      else
+        log::error("Failed to reload server configuration: this build reads it at start only");
+      return;
+    default: return;
+  }
+}
+
+void node_actor::on_down(const caf::down_msg& msg) {
+  if (state_ == state::stopping || state_ == state::stopped) return;
+  if (parts_.listener && msg.source == parts_.listener.address()) {
+    last_error_ = "listener: " + system().render(msg.reason);
+    if (state_ == state::lame_duck || !msg.reason) return;
+    log::error("Client listener failed: {}", system().render(msg.reason));
+    if (listener_budget_.spend(std::chrono::steady_clock::now() - started_)) {
+      auto again = parts_.spawn_listener();
+      if (again) {
+        parts_.listener = *again;
+        return monitor(parts_.listener);
+      }
+      log::error("{}", again.error().context);
+    }
+    log::fatal("Client listener failed too often, stopping");
+    return stop(1);
+  }
+  // A reactor's shard or hub holds the state of its connections: without it the node cannot go on.
+  last_error_ = system().render(msg.reason);
+  log::fatal("Essential actor ended: {}, stopping", last_error_);
+  stop(1);
+}
+
+// -- lame duck -------------------------------------------------------------------------------------
+
+void node_actor::start_lame_duck() {
+  if (state_ != state::running) return;
+  log::info("Entering lame duck mode, stop accepting new clients");
+  state_ = state::lame_duck;
+  parts_.context->lame_duck = true;
+  if (parts_.listener) send(parts_.listener, stop_listening{});
+  auto clients = static_cast<size_t>(std::max<int64_t>(parts_.context->open_clients.load(), 0));
+  if (clients == 0) return stop(0);
+  for (auto& hub : parts_.hubs) send(hub, lame_duck_notice{});
+  lame_duck_.emplace(parts_.options.lame_duck_duration, parts_.options.lame_duck_grace_period,
+                     clients);
+  step_ = lame_duck_->next(++random_);
+  delayed_send(this, step_.wait, lame_duck_step{});
+}
+
+void node_actor::lame_duck_tick() {
+  if (state_ != state::lame_duck) return;
+  if (parts_.context->open_clients.load() <= 0) return stop(0);
+  // Hubs in turn; a hub without clients closes none, the rest follow at the stop.
+  for (size_t i = 0; i < step_.close; ++i) {
+    caf::anon_send(parts_.hubs[next_hub_], close_clients{1, closed_reason::server_shutdown});
+    next_hub_ = (next_hub_ + 1) % parts_.hubs.size();
+  }
+  if (lame_duck_->done()) return stop(0);
+  step_ = lame_duck_->next(random_ = random_ * 6364136223846793005 + 1442695040888963407);
+  delayed_send(this, step_.wait, lame_duck_step{});
+}
+
+// -- stop ------------------------------------------------------------------------------------------
+
+void node_actor::stop(int exit_code) {
+  if (state_ == state::stopping || state_ == state::stopped) return;
+  log::info("Initiating Shutdown...");
+  state_ = state::stopping;
+  exit_code_ = exit_code;
+  if (parts_.listener) send(parts_.listener, stop_listening{});
+  for (auto& hub : parts_.hubs) caf::anon_send(hub, close_clients{});
+  checks_left_ = static_cast<int>(stop_patience / stop_check_every);
+  delayed_send(this, stop_check_every, stop_check{});
+}
+
+void node_actor::check_stopped() {
+  if (state_ != state::stopping) return;
+  if (parts_.context->open_clients.load() > 0 && --checks_left_ > 0) {
+    // A client that was on its way from the listener when the order went out gets it now.
+    if (checks_left_ % 50 == 0)
+      for (auto& hub : parts_.hubs) caf::anon_send(hub, close_clients{});
+    return delayed_send(this, stop_check_every, stop_check{});
+  }
+  finish();
+}
+
+void node_actor::finish() {
+  state_ = state::stopped;
+  for (auto& hub : parts_.hubs) send_exit(hub, caf::exit_reason::user_shutdown);
+  for (auto& shard : parts_.shards) send_exit(shard, caf::exit_reason::user_shutdown);
+  if (parts_.listener) send_exit(parts_.listener, caf::exit_reason::user_shutdown);
+  log::info("Server Exiting..");
+  if (parts_.on_stopped) parts_.on_stopped(exit_code_);
+  quit();
+}
+
+// -- observing -------------------------------------------------------------------------------------
+
+caf::result<actor_report_ptr> node_actor::describe() {
+  auto tree = std::make_shared<observe::actor_snapshot>();
+  tree->kind = "node";
+  tree->name = parts_.context->info.server_name;
+  tree->state = state_ == state::running     ? "running"
+                : state_ == state::lame_duck ? "lame duck"
+                                             : "stopping";
+  tree->restarts = listener_budget_.total();
+  tree->last_error = last_error_;
+  tree->uptime = std::chrono::steady_clock::now() - started_;
+  auto promise = make_response_promise<actor_report_ptr>();
+  auto left = std::make_shared<size_t>(parts_.hubs.size() + (parts_.listener ? 1 : 0));
+  auto add = [=](const actor_report_ptr& child) mutable {
+    tree->children.push_back(*child);
+    if (--*left == 0) promise.deliver(tree);
+  };
+  auto missing = [=](const caf::error&) mutable {
+    if (--*left == 0) promise.deliver(tree);
+  };
+  if (*left == 0) promise.deliver(tree);
+  if (parts_.listener) request(parts_.listener, 2s, describe_query{}).then(add, missing);
+  for (auto& hub : parts_.hubs) request(hub, 2s, describe_query{}).then(add, missing);
+  return promise;
+}
+
+} // namespace troupe

@@ -1,0 +1,97 @@
+// The root of the supervision tree: spawns shards, hubs and the listener in order, restarts what
+// may be restarted, runs lame duck mode and the staged stop.
+//
+// Lives on CAF's scheduler; its timers are CAF's, so tests drive it by virtual time. Stop order:
+// listener, clients (flushed), hubs, shards; the process then stops monitor, drivers and logger.
+#pragma once
+
+#include <caf/event_based_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actors/node/lame_duck_core.hpp"
+#include "actors/node/listener.hpp"
+#include "actors/node/supervision.hpp"
+#include "actors/reactor/driver_pool.hpp"
+#include "actors/routing/shard_actor.hpp"
+#include "actors/session/node_context.hpp"
+#include "actors/session/session_messages.hpp"
+#include "config/options.hpp"
+
+namespace troupe {
+
+/// A Unix signal, as received through signalfd.
+struct signal_event {
+  int number = 0;
+};
+struct lame_duck_step {};
+struct stop_check {};
+
+using node_handle = caf::typed_actor<
+  // INT and TERM stop, USR1 reopens the log, USR2 is lame duck mode, HUP reloads.
+  caf::reacts_to<signal_event>,
+  // Its own timers.
+  caf::reacts_to<lame_duck_step>,
+  caf::reacts_to<stop_check>,
+  // For /actorz: the whole tree.
+  caf::replies_to<describe_query>::with<actor_report_ptr>>;
+
+/// What the node is made of; filled before the actor starts.
+struct node_parts {
+  config::server_options options;
+  std::shared_ptr<node_context> context;
+  std::vector<routing::shard_handle> shards;
+  std::vector<hub_handle> hubs;
+  /// Makes a listener on the client address; nullptr without one (tests).
+  std::function<result<listener_handle>()> spawn_listener;
+  listener_handle listener;
+  /// Called once, from the actor, when everything below it is gone. The argument: exit code.
+  std::function<void(int)> on_stopped;
+  /// Reads the configuration again; not there: reload is refused.
+  std::function<void()> reload;
+};
+
+class node_actor final : public node_handle::base {
+public:
+  node_actor(caf::actor_config& cfg, node_parts parts);
+  const char* name() const override { return "node"; }
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  enum class state : uint8_t { running, lame_duck, stopping, stopped };
+
+  void on_signal(int number);
+  void on_down(const caf::down_msg& msg);
+  void start_lame_duck();
+  void lame_duck_tick();
+  void stop(int exit_code);
+  void check_stopped();
+  void finish();
+  caf::result<actor_report_ptr> describe();
+
+  node_parts parts_;
+  state state_ = state::running;
+  int exit_code_ = 0;
+  int checks_left_ = 0;
+  std::optional<lame_duck_core> lame_duck_;
+  lame_duck_core::step step_{};
+  size_t next_hub_ = 0;
+  restart_budget listener_budget_;
+  std::string last_error_;
+  std::chrono::steady_clock::time_point started_;
+  uint64_t random_;
+};
+
+} // namespace troupe
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::signal_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_step)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::stop_check)

@@ -1,0 +1,56 @@
+#include "actors/node/signal_source.hpp"
+
+#include <caf/send.hpp>
+
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+
+namespace troupe {
+
+namespace {
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int s : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&set, s);
+  return set;
+}
+
+} // namespace
+
+void block_signals() {
+  sigset_t set = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+signal_source::signal_source(caf::actor_config& cfg, node_handle node)
+    : pinned(cfg), node_(std::move(node)) {
+  sigset_t set = handled_signals();
+  fd_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+signal_source::~signal_source() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+caf::behavior signal_source::make_behavior() {
+  slot_ = home().watch(fd_, EPOLLIN, this, this);
+  return {[](caf::unit_t) {}};
+}
+
+void signal_source::on_exit() {
+  home().unwatch(slot_, fd_);
+  node_ = nullptr;
+}
+
+void signal_source::on_io(uint32_t) {
+  signalfd_siginfo info;
+  while (::read(fd_, &info, sizeof info) == sizeof info)
+    caf::anon_send(node_, signal_event{static_cast<int>(info.ssi_signo)});
+}
+
+} // namespace troupe

@@ -1,0 +1,240 @@
+#include "actors/reactor/reactor.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <system_error>
+
+#include "actors/reactor/driver_pool.hpp"
+
+namespace troupe {
+
+namespace {
+
+thread_local reactor* running = nullptr;
+
+constexpr size_t events_per_poll = 256;
+constexpr size_t messages_per_resume = 1000;
+constexpr uint32_t wake_slot = UINT32_MAX;
+
+} // namespace
+
+nanos steady_now() {
+  timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return nanos(int64_t{ts.tv_sec} * 1'000'000'000 + ts.tv_nsec);
+}
+
+reactor* reactor::current() { return running; }
+
+void reactor::enter() {
+  running = this;
+  buffer_pool::set_current(&buffers_);
+}
+
+void reactor::leave() {
+  running = nullptr;
+  buffer_pool::set_current(nullptr);
+}
+
+reactor::reactor(reactor_index index, driver_pool& pool)
+    : index_(index), pool_(pool), timers_(steady_now()), now_(steady_now()) {
+  epoll_fd_ = ::epoll_create1(EPOLL_CLOEXEC);
+  wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (epoll_fd_ < 0 || wake_fd_ < 0)
+    throw std::system_error(errno, std::generic_category(), "reactor: epoll or eventfd");
+  epoll_event ev{};
+  ev.events = EPOLLIN | EPOLLET;
+  ev.data.u64 = wake_slot;
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &ev);
+}
+
+reactor::~reactor() {
+  ::close(wake_fd_);
+  ::close(epoll_fd_);
+}
+
+void reactor::exec_later(caf::resumable* job) {
+  if (job->subtype() != caf::resumable::io_actor) {
+    system().scheduler().enqueue(job);
+    return;
+  }
+  if (running == this) {
+    run_queue_.push_back(job);
+    return;
+  }
+  inbox_.push(job);
+  pool_.wake_if_asleep(*this);
+}
+
+void reactor::wake() {
+  uint64_t one = 1;
+  // Fails only when the counter is full, and then the loop is awake anyway.
+  (void)!::write(wake_fd_, &one, sizeof one);
+}
+
+void reactor::wait_for_link(reactor_index target, link_waiter& waiter) {
+  if (link_waiters_.size() <= target) link_waiters_.resize(target + size_t{1});
+  link_waiters_[target].push_back(&waiter);
+  pool_.link_waiting(index_, target).store(true);
+  // It may have drained before the flag was up; then nobody else will say so.
+  if (pool_.in_flight(index_, target).load() <= link_low_bytes) link_opened(target);
+}
+
+void reactor::stop_waiting(link_waiter& waiter) {
+  for (auto& list : link_waiters_) std::erase(list, &waiter);
+}
+
+void reactor::link_opened(reactor_index target) {
+  opened_links_.fetch_or(uint64_t{1} << target);
+  if (running != this) pool_.wake_if_asleep(*this);
+}
+
+void reactor::tell_link_waiters() {
+  for (uint64_t opened = opened_links_.exchange(0); opened; opened &= opened - 1) {
+    auto target = static_cast<reactor_index>(std::countr_zero(opened));
+    if (target >= link_waiters_.size()) continue;
+    std::vector<link_waiter*> list;
+    list.swap(link_waiters_[target]);
+    for (link_waiter* waiter : list) waiter->link_opened(target);
+  }
+}
+
+void reactor::run_jobs() {
+  if (opened_links_.load() != 0) tell_link_waiters();
+  do {
+    inbox_.drain([this](caf::resumable*& job) { run_queue_.push_back(job); });
+    // Only what is queued now: an actor that keeps messaging itself must not starve the sockets.
+    for (size_t n = run_queue_.size(); n > 0 && !run_queue_.empty(); --n) {
+      caf::resumable* job = run_queue_.front();
+      run_queue_.pop_front();
+      switch (job->resume(this, messages_per_resume)) {
+        case caf::resumable::resume_later: run_queue_.push_back(job); break;
+        case caf::resumable::awaiting_message: caf::intrusive_ptr_release(job); break;
+        case caf::resumable::done:
+        case caf::resumable::shutdown_execution_unit: caf::intrusive_ptr_release(job); break;
+      }
+    }
+  } while (!inbox_.empty());
+}
+
+uint32_t reactor::watch(int fd, uint32_t events, io_handler* handler, caf::resumable* owner) {
+  if (free_slot_ == UINT32_MAX) {
+    slots_.emplace_back();
+    slots_.back().next_free = UINT32_MAX;
+    free_slot_ = static_cast<uint32_t>(slots_.size() - 1);
+  }
+  uint32_t index = free_slot_;
+  slot& s = slots_[index];
+  free_slot_ = s.next_free;
+  s.handler = handler;
+  s.owner = owner;
+  caf::intrusive_ptr_add_ref(owner);
+  epoll_event ev{};
+  ev.events = events;
+  ev.data.u64 = (uint64_t{s.generation} << 32) | index;
+  if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &ev) != 0)
+    throw std::system_error(errno, std::generic_category(), "reactor: cannot watch a socket");
+  return index;
+}
+
+void reactor::rewatch(uint32_t index, int fd, uint32_t events) {
+  epoll_event ev{};
+  ev.events = events;
+  ev.data.u64 = (uint64_t{slots_[index].generation} << 32) | index;
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &ev);
+}
+
+void reactor::unwatch(uint32_t index, int fd) {
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  slot& s = slots_[index];
+  s.handler = nullptr;
+  ++s.generation;
+  release_later(std::exchange(s.owner, nullptr));
+  s.next_free = free_slot_;
+  free_slot_ = index;
+}
+
+buffer* reactor::read_block(size_t min_room) {
+  if (read_block_ && read_offset_ != 0 && read_block_.sole_owner()) read_offset_ = 0;
+  if (!read_block_ || read_block_->capacity - read_offset_ < min_room) {
+    read_block_ = buffers_.take(buffer_pool::read_class);
+    read_offset_ = 0;
+  }
+  return read_block_.get();
+}
+
+void reactor::publish_now() {
+  while (run_hooks(publish_, spare_publish_)) {
+  }
+}
+
+bool reactor::run_hooks(std::vector<turn_hook*>& list, std::vector<turn_hook*>& spare) {
+  if (list.empty()) return false;
+  list.swap(spare);
+  for (turn_hook* hook : spare) {
+    hook->queued = false;
+    hook->at_turn_end();
+  }
+  spare.clear();
+  return true;
+}
+
+void reactor::flush_all_early() {
+  publish_now();  // interest first: the flush may carry a PONG
+  for (size_t i = 0; i < early_.size(); ++i) {
+    early_[i]->queued_early = false;
+    early_[i]->at_turn_end();
+  }
+  early_.clear();
+}
+
+bool reactor::poll(int timeout_ms, std::atomic<bool>* asleep) {
+  epoll_event events[events_per_poll];
+  int n = ::epoll_wait(epoll_fd_, events, events_per_poll, timeout_ms);
+  if (asleep) asleep->store(false, std::memory_order_relaxed);
+  now_ = steady_now();
+  for (int i = 0; i < n; ++i) {
+    auto index = static_cast<uint32_t>(events[i].data.u64);
+    auto generation = static_cast<uint32_t>(events[i].data.u64 >> 32);
+    if (index == wake_slot && generation == 0) continue;
+    // A handler closed earlier in this loop has left its slot: the event is stale.
+    if (slots_[index].generation == generation && slots_[index].handler)
+      slots_[index].handler->on_io(events[i].events);
+  }
+  return n > 0;
+}
+
+bool reactor::turn(int timeout_ms, std::atomic<bool>* asleep) {
+  bool worked = has_work();
+  nanos began = worked ? steady_now() : nanos::zero();
+  if (worked) run_jobs();
+  worked |= poll(worked ? 0 : timeout_ms, asleep);
+  if (began == nanos::zero()) began = now_;
+  worked |= timers_.advance(now_) > 0;
+  if (has_work()) run_jobs();
+  // Flushing may close a connection, which may change interest: publish again before the next.
+  do {
+    publish_now();
+  } while (run_hooks(flush_, spare_flush_) || !publish_.empty());
+  retire();
+  if (worked) busy_ += steady_now() - began;
+  return worked;
+}
+
+void reactor::retire() {
+  while (!retired_.empty()) {
+    retired_.swap(spare_retired_);
+    for (caf::resumable* owner : spare_retired_) caf::intrusive_ptr_release(owner);
+    spare_retired_.clear();
+  }
+}
+
+} // namespace troupe

@@ -1,0 +1,194 @@
+// The unit of ownership: one epoll set, one run queue, one timer wheel, the sockets and actors
+// pinned to them. A driver (thread) runs it; at any moment exactly one driver does.
+//
+// One turn: resume what is queued, read and parse every ready socket, fire timers, then publish
+// the batches that this turn gathered for other reactors, then flush every touched socket.
+//
+// Causality: whoever saw a reply of this node may rely on its effects everywhere. Batches leave
+// before sockets are flushed, and `drain_inbound` runs after each socket read and before the
+// first match, so a subscription whose PONG was seen is visible to every later publish.
+//
+// All members run on the reactor's current driver unless marked "any thread".
+#pragma once
+
+#include <caf/execution_unit.hpp>
+#include <caf/resumable.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "actors/reactor/buffer.hpp"
+#include "actors/reactor/inbox.hpp"
+#include "actors/reactor/timer_wheel.hpp"
+#include "protocol/ids.hpp"
+
+namespace troupe {
+
+class driver_pool;
+
+/// Something with a file descriptor. `on_io` runs on the reactor with epoll's event bits.
+class io_handler {
+public:
+  virtual void on_io(uint32_t events) = 0;
+
+protected:
+  ~io_handler() = default;
+};
+
+/// Work put off to the end of the turn. An object stands in a list at most once.
+class turn_hook {
+public:
+  virtual void at_turn_end() = 0;
+  bool queued = false;        // stands in the publish or flush list
+  bool queued_early = false;  // stands in the list of early flushes
+
+protected:
+  ~turn_hook() = default;
+};
+
+/// A session that stopped reading because the link to another reactor is full.
+class link_waiter {
+public:
+  virtual void link_opened(reactor_index target) = 0;
+
+protected:
+  ~link_waiter() = default;
+};
+
+class reactor final : public caf::execution_unit {
+public:
+  reactor(reactor_index index, driver_pool& pool);
+  ~reactor() override;
+
+  reactor_index index() const { return index_; }
+  driver_pool& pool() { return pool_; }
+  void attach(caf::actor_system& sys) { system_ = &sys; }
+
+  /// The reactor that this thread runs right now, or nullptr.
+  static reactor* current();
+
+  /// The moment this turn began; cheap, so that hot code needs no clock call.
+  nanos now() const { return now_; }
+  timer_wheel& timers() { return timers_; }
+  buffer_pool& buffers() { return buffers_; }
+
+  // -- actors ------------------------------------------------------------------------------------
+
+  /// Any thread. Own (io) actors queue here; foreign ones go to CAF's scheduler.
+  void exec_later(caf::resumable* job) override;
+  /// Resumes all that other reactors have handed over; only from the I/O path, never in a resume.
+  void drain_inbound() {
+    if (!run_queue_.empty() || !inbox_.empty()) run_jobs();
+  }
+
+  // -- sockets -----------------------------------------------------------------------------------
+
+  /// Starts watching `fd`; the slot names it from then on. `owner` is kept alive until `unwatch`.
+  uint32_t watch(int fd, uint32_t events, io_handler* handler, caf::resumable* owner);
+  void rewatch(uint32_t slot, int fd, uint32_t events);
+  void unwatch(uint32_t slot, int fd);
+
+  /// The block sockets are read into, with at least `min_room` bytes behind `read_at`.
+  buffer* read_block(size_t min_room);
+  char* read_at() { return read_block_->data() + read_offset_; }
+  size_t read_room() const { return read_block_->capacity - read_offset_; }
+  /// `n` bytes were read. If somebody keeps a reference, the next read goes behind them.
+  void read_done(size_t n) {
+    if (!read_block_.sole_owner()) read_offset_ += n;
+  }
+
+  // -- end of turn -------------------------------------------------------------------------------
+
+  void publish_later(turn_hook& hook) { queue_hook(publish_, hook); }
+  void flush_later(turn_hook& hook) { queue_hook(flush_, hook); }
+  /// Sends the gathered batches now: before any socket is flushed out of turn.
+  void publish_now();
+  /// Flushes `hook` out of turn, as soon as the publish in progress is done.
+  void flush_early(turn_hook& hook) {
+    if (hook.queued_early) return;
+    hook.queued_early = true;
+    early_.push_back(&hook);
+  }
+  void run_early_flushes() {
+    if (!early_.empty()) flush_all_early();
+  }
+  /// Releases one reference of `owner` when the turn is over.
+  void release_later(caf::resumable* owner) { retired_.push_back(owner); }
+
+  // -- back-pressure between reactors ------------------------------------------------------------
+
+  /// `waiter` hears `link_opened` when the link from here to `target` has drained.
+  void wait_for_link(reactor_index target, link_waiter& waiter);
+  void stop_waiting(link_waiter& waiter);
+  /// Any thread: the link from here to `target` has drained.
+  void link_opened(reactor_index target);
+
+  // -- driving (driver_pool only) ----------------------------------------------------------------
+
+  /// One turn; returns whether anything happened. Blocks up to `timeout_ms` (as epoll_wait) only
+  /// where this reactor is its driver's only one; `asleep` is cleared as soon as that ends.
+  bool turn(int timeout_ms, std::atomic<bool>* asleep = nullptr);
+  bool has_work() const { return !run_queue_.empty() || !inbox_.empty() || opened_links_.load() != 0; }
+  int epoll_fd() const { return epoll_fd_; }
+  nanos take_busy() { return std::exchange(busy_, nanos::zero()); }
+  void wake();
+  std::atomic<unsigned>& driver() { return driver_; }
+  /// The turn's thread-local context.
+  void enter();
+  static void leave();
+
+private:
+  struct slot {
+    io_handler* handler = nullptr;
+    caf::resumable* owner = nullptr;
+    uint32_t generation = 0;
+    uint32_t next_free = 0;
+  };
+
+  static void queue_hook(std::vector<turn_hook*>& list, turn_hook& hook) {
+    if (hook.queued) return;
+    hook.queued = true;
+    list.push_back(&hook);
+  }
+  static bool run_hooks(std::vector<turn_hook*>& list, std::vector<turn_hook*>& spare);
+  void run_jobs();
+  void tell_link_waiters();
+  void flush_all_early();
+  bool poll(int timeout_ms, std::atomic<bool>* asleep);
+  void retire();
+
+  reactor_index index_;
+  driver_pool& pool_;
+  int epoll_fd_ = -1;
+  int wake_fd_ = -1;
+  std::atomic<unsigned> driver_{0};
+
+  buffer_pool buffers_;
+  timer_wheel timers_;
+  nanos now_{};
+  nanos busy_{};
+
+  std::deque<caf::resumable*> run_queue_;
+  mpsc_inbox<caf::resumable*> inbox_;
+
+  std::atomic<uint64_t> opened_links_{0};
+  std::vector<std::vector<link_waiter*>> link_waiters_;  // by target reactor
+
+  std::vector<slot> slots_;
+  uint32_t free_slot_ = UINT32_MAX;
+
+  buffer_ref read_block_;
+  size_t read_offset_ = 0;
+
+  std::vector<turn_hook*> publish_, flush_, early_;
+  std::vector<turn_hook*> spare_publish_, spare_flush_;
+  std::vector<caf::resumable*> retired_, spare_retired_;
+};
+
+/// The clock of the reactors: steady, in nanoseconds.
+nanos steady_now();
+
+} // namespace troupe

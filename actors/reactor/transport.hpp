@@ -1,0 +1,42 @@
+// The stage between a session and its socket. Plain TCP moves bytes as they are; TLS and
+// WebSocket are further implementations that sit on another transport.
+//
+// Non-blocking, on the connection's reactor. Errors are values: `failed` carries errno.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <memory>
+
+namespace troupe {
+
+enum class io_status : unsigned char {
+  ok,
+  would_block,
+  closed,  // the peer has ended its side
+  failed,
+};
+
+struct io_result {
+  io_status status = io_status::ok;
+  size_t bytes = 0;
+  int error = 0;  // errno of `failed`
+};
+
+class transport {
+public:
+  virtual ~transport() = default;
+  /// Reads into the pieces in order; `bytes` of status ok is at least 1.
+  virtual io_result read(const iovec* iov, int count) = 0;
+  /// Writes from the pieces in order, maybe only a part.
+  virtual io_result write(const iovec* iov, int count) = 0;
+  /// Ends the connection: what the kernel has taken is still sent.
+  virtual void close() = 0;
+  virtual int fd() const = 0;
+};
+
+/// Takes over a connected, non-blocking TCP socket.
+std::unique_ptr<transport> make_tcp_transport(int fd);
+
+} // namespace troupe

@@ -1,0 +1,62 @@
+// A message on its way through this reactor, and who may receive or send it.
+//
+// Views only: subject, reply and payload live in the read block (or the batch) behind `owner`.
+// Nothing here outlives the call it is passed to; a receiver that needs the payload longer copies
+// it or takes a reference of `owner`.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "actors/reactor/buffer.hpp"
+#include "actors/routing/subscription.hpp"
+#include "protocol/ids.hpp"
+
+namespace troupe::routing {
+
+/// Where a message came from, so that the producer can be held back.
+struct producer_ref {
+  reactor_index reactor = 0;
+  client_id id{};
+  friend bool operator==(const producer_ref&, const producer_ref&) = default;
+};
+
+struct message {
+  std::string_view subject;
+  std::string_view reply;
+  /// Header block and body.
+  std::string_view payload;
+  /// Length of the header block at the front of `payload`, -1 for none.
+  int32_t header_bytes = -1;
+  /// The block that `payload` lives in; nullptr when it must be copied.
+  buffer* owner = nullptr;
+  producer_ref producer;
+  /// The publishing session when it lives on this reactor; for echo suppression.
+  subscriber* origin = nullptr;
+};
+
+/// Whoever holds subscriptions: a client connection, later routes, streams, internal services.
+struct subscriber {
+  /// Takes one message for `sub`; false if it may not or cannot (no echo, closing). Must not
+  /// change the shard: it is called in the middle of a match.
+  virtual bool deliver(subscription& sub, const message& m) = 0;
+  /// `sub` got its last message (auto-unsubscribe). The owner removes it now.
+  virtual void expired(subscription& sub) = 0;
+  /// Its number in monitoring.
+  virtual client_id id() const = 0;
+
+protected:
+  ~subscriber() = default;
+};
+
+/// A session that publishes, as far as back-pressure is concerned.
+class producer {
+public:
+  /// Stop reading from this producer's socket until the link to `target` has drained.
+  virtual void pause_for_link(reactor_index target) = 0;
+
+protected:
+  ~producer() = default;
+};
+
+} // namespace troupe::routing

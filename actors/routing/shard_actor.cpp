@@ -1,0 +1,240 @@
+#include "actors/routing/shard_actor.hpp"
+
+#include <caf/send.hpp>
+
+#include <bit>
+
+namespace troupe::routing {
+
+namespace {
+
+/// A message whose picked queue member has just gone is passed on at most so often.
+constexpr uint8_t max_hops = 8;
+
+uint64_t next_random(uint64_t& state) {
+  state += 0x9e3779b97f4a7c15;
+  uint64_t z = state;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+/// Uniform in [0, bound), without the bias of a modulo.
+uint64_t pick_below(uint64_t& state, uint64_t bound) {
+  return static_cast<uint64_t>((static_cast<unsigned __int128>(next_random(state)) * bound) >> 64);
+}
+
+} // namespace
+
+shard_actor::shard_actor(caf::actor_config& cfg, std::shared_ptr<const account_info> account,
+                         std::shared_ptr<observe::reactor_counters> counters, bool use_cache)
+    : pinned(cfg),
+      core_(home().index(), shard_options{.cache = use_cache,
+                                          .has_peers = home().pool().size() > 1,
+                                          .hash_seed = std::random_device{}()}),
+      account_(std::move(account)),
+      counters_(std::move(counters)),
+      outgoing_(home().pool().size()),
+      contributors_(home().pool().size()),
+      queue_targets_(home().pool().size()),
+      random_((uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {}
+
+shard_actor::behavior_type shard_actor::make_behavior() {
+  return {
+    [this](const shard_peers_ptr& peers) {
+      peers_ = peers;
+      if (core_.has_interest_changes()) home().publish_later(*this);
+    },
+    [this](const interest_batch_ptr& batch) {
+      for (const interest_change& change : batch->changes) core_.apply(batch->from, change);
+    },
+    [this](const delivery_batch_ptr& batch) { take_batch(*batch); },
+  };
+}
+
+void shard_actor::on_exit() {
+  // Peers refer to each other: without this the handles would keep themselves alive.
+  peers_.reset();
+  outgoing_.clear();
+}
+
+subscription* shard_actor::subscribe(subscriber* owner, std::string_view subject,
+                                     std::string_view queue, std::string_view sid) {
+  subscription* sub = core_.subscribe(owner, subject, queue, sid);
+  if (sub) counters_->subscriptions.add(1);
+  if (core_.has_interest_changes()) home().publish_later(*this);
+  return sub;
+}
+
+void shard_actor::unsubscribe(subscription* sub) {
+  core_.unsubscribe(sub);
+  counters_->subscriptions.sub(1);
+  if (core_.has_interest_changes()) home().publish_later(*this);
+}
+
+void shard_actor::unsubscribe_all(std::span<subscription* const> subs) {
+  core_.unsubscribe_all(subs);
+  counters_->subscriptions.sub(static_cast<int64_t>(subs.size()));
+  if (core_.has_interest_changes()) home().publish_later(*this);
+}
+
+// -- publishing ------------------------------------------------------------------------------------
+
+bool shard_actor::publish(const message& m, producer& from) {
+  const match_result& r = core_.match(m.subject);
+  bool delivered = deliver_plain(r, m);
+  for (const queue_match& q : r.queues) delivered |= deliver_queue(q, m, 0);
+  if (r.remote_plain | queue_target_set_) {
+    forward(m, r.remote_plain, &from);
+    delivered = true;
+  }
+  if (!expired_.empty()) remove_expired();
+  return delivered;
+}
+
+bool shard_actor::deliver_plain(const match_result& r, const message& m) {
+  bool delivered = false;
+  for (subscription* sub : r.plain) delivered |= deliver_one(*sub, m);
+  return delivered;
+}
+
+bool shard_actor::deliver_one(subscription& sub, const message& m) {
+  if (sub.max == 0) return sub.owner->deliver(sub, m);
+  // The message that reaches the bound is still delivered; the subscription goes after the match.
+  if (sub.delivered >= sub.max) return false;
+  if (!sub.owner->deliver(sub, m)) return false;
+  if (sub.delivered >= sub.max) expired_.push_back(&sub);
+  return true;
+}
+
+bool shard_actor::deliver_queue(const queue_match& q, const message& m, uint8_t hops) {
+  uint64_t at = pick_below(random_, q.total_weight);
+  if (at < q.local_weight && deliver_to_member(q, m, at)) return true;
+  if (q.total_weight == q.local_weight) return false;
+  // Elsewhere, by weight; also when no member here could take it.
+  at = at < q.local_weight ? pick_below(random_, q.total_weight - q.local_weight)
+                           : at - q.local_weight;
+  for (const remote_weight& w : q.remote) {
+    if (at < w.weight) {
+      note_remote_queue(w.reactor, q.name, hops);
+      return true;
+    }
+    at -= w.weight;
+  }
+  return false;
+}
+
+bool shard_actor::deliver_to_member(const queue_match& q, const message& m, uint64_t start) {
+  for (size_t i = 0; i < q.members.size(); ++i)
+    if (deliver_one(*q.members[(start + i) % q.members.size()], m)) return true;
+  return false;
+}
+
+void shard_actor::remove_expired() {
+  // The owner takes it out of its own table and calls unsubscribe.
+  std::vector<subscription*> gone;
+  gone.swap(expired_);
+  for (subscription* sub : gone) sub->owner->expired(*sub);
+  gone.clear();
+  gone.swap(expired_);
+}
+
+// -- between reactors ------------------------------------------------------------------------------
+
+void shard_actor::note_remote_queue(reactor_index target, std::string_view queue, uint8_t hops) {
+  remote_delivery& how = queue_targets_[target];
+  how.queues.push_back(queue);
+  how.hops = hops;
+  queue_target_set_ |= uint64_t{1} << target;
+}
+
+void shard_actor::forward(const message& m, uint64_t plain_targets, producer* from) {
+  for (uint64_t left = plain_targets | queue_target_set_; left; left &= left - 1) {
+    auto target = static_cast<reactor_index>(std::countr_zero(left));
+    bool plain = (plain_targets >> target) & 1;
+    delivery_batch& batch = batch_for(target);
+    if ((queue_target_set_ >> target) & 1) {
+      remote_delivery& how = queue_targets_[target];
+      how.plain = plain;
+      batch.append(m, how);
+      how.queues.clear();
+      how.hops = 0;
+    } else {
+      batch.append(m, plain);
+    }
+    producer_list& list = contributors_[target];
+    if (from && (list.empty() || list.back() != from)) list.push_back(from);
+  }
+  queue_target_set_ = 0;
+}
+
+delivery_batch& shard_actor::batch_for(reactor_index target) {
+  if (!outgoing_[target]) {
+    outgoing_[target] = std::make_shared<delivery_batch>(home().index(), home().buffers());
+    home().publish_later(*this);
+  }
+  return *outgoing_[target];
+}
+
+void shard_actor::at_turn_end() {
+  if (!peers_) return;  // the introduction is on its way; what waits here goes then
+  if (core_.has_interest_changes()) {
+    auto batch = std::make_shared<interest_batch>();
+    batch->from = home().index();
+    batch->changes = core_.take_interest_changes();
+    for (size_t r = 0; r < peers_->shards.size(); ++r)
+      if (r != home().index() && !batch->changes.empty())
+        caf::anon_send(peers_->shards[r], interest_batch_ptr(batch));
+  }
+  for (size_t r = 0; r < outgoing_.size(); ++r)
+    if (outgoing_[r]) send_batch(static_cast<reactor_index>(r));
+}
+
+void shard_actor::send_batch(reactor_index target) {
+  delivery_batch_ptr batch = std::move(outgoing_[target]);
+  outgoing_[target] = nullptr;
+  counters_->forwarded_msgs.add(batch->messages());
+  counters_->forwarded_batches.add(1);
+  auto& in_flight = home().pool().in_flight(home().index(), target);
+  int64_t load = in_flight.fetch_add(batch->bytes()) + batch->bytes();
+  caf::anon_send(peers_->shards[target], std::move(batch));
+  producer_list list;
+  list.swap(contributors_[target]);
+  if (load > link_high_bytes)
+    for (producer* p : list) p->pause_for_link(target);
+  list.clear();
+  list.swap(contributors_[target]);
+}
+
+void shard_actor::take_batch(delivery_batch& batch) {
+  batch.for_each([this](const message& m, const remote_delivery& how) {
+    const match_result& r = core_.match(m.subject);
+    if (how.plain) deliver_plain(r, m);
+    for (std::string_view wanted : how.queues) {
+      for (const queue_match& q : r.queues) {
+        if (q.name != wanted) continue;
+        // The weights said that members are here. If they left meanwhile, pass it on.
+        bool done = !q.members.empty()
+                    && deliver_to_member(q, m, pick_below(random_, q.members.size()));
+        if (!done && q.total_weight > q.local_weight && how.hops < max_hops)
+          deliver_queue({q.name, {}, q.remote, 0, q.total_weight - q.local_weight}, m,
+                        static_cast<uint8_t>(how.hops + 1));
+        break;
+      }
+    }
+    if (queue_target_set_) forward(m, 0, nullptr);
+    if (!expired_.empty()) remove_expired();
+  });
+  settle_link(batch);
+}
+
+void shard_actor::settle_link(const delivery_batch& batch) {
+  driver_pool& pool = home().pool();
+  reactor_index from = batch.from(), to = home().index();
+  int64_t left = pool.in_flight(from, to).fetch_sub(batch.bytes()) - batch.bytes();
+  if (left <= link_low_bytes && pool.link_waiting(from, to).load()
+      && pool.link_waiting(from, to).exchange(false))
+    pool.at(from).link_opened(to);
+}
+
+} // namespace troupe::routing

@@ -1,0 +1,114 @@
+// The subscriptions of one account on one reactor, as an actor: carries interest changes and
+// delivery batches between the reactors, and the core's decisions to the connections here.
+//
+// Connections of the same reactor call it directly (they are pinned to the same reactor); shards
+// of other reactors send it messages. Interest leaves before deliveries, and both before any
+// socket of this turn is flushed: see the causality rule in reactor.hpp.
+#pragma once
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "actors/observe/counters.hpp"
+#include "actors/observe/snapshots.hpp"
+#include "actors/reactor/driver_pool.hpp"
+#include "actors/reactor/pinned_actor.hpp"
+#include "actors/routing/delivery_batch.hpp"
+#include "actors/routing/message.hpp"
+#include "actors/routing/shard_core.hpp"
+
+namespace troupe::routing {
+
+struct interest_batch {
+  reactor_index from;
+  std::vector<interest_change> changes;
+};
+struct shard_peers;
+
+// Node-local payloads: they share memory and never leave the process.
+using interest_batch_ptr = std::shared_ptr<const interest_batch>;
+using delivery_batch_ptr = std::shared_ptr<delivery_batch>;
+using shard_peers_ptr = std::shared_ptr<const shard_peers>;
+
+using shard_handle = caf::typed_actor<
+  // The shards of this account on all reactors, by reactor index.
+  caf::reacts_to<shard_peers_ptr>,
+  // Another reactor's interest began, ended or changed its weight.
+  caf::reacts_to<interest_batch_ptr>,
+  // Messages for subscribers here.
+  caf::reacts_to<delivery_batch_ptr>>;
+
+struct shard_peers {
+  std::vector<shard_handle> shards;
+};
+
+} // namespace troupe::routing
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::interest_batch_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::delivery_batch_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::shard_peers_ptr)
+
+namespace troupe::routing {
+
+/// What the shards of one account share: read by all, counters written by relaxed stores.
+struct account_info {
+  std::string name;
+  bool is_system = false;
+};
+
+class shard_actor final : public pinned<shard_handle::base>, public turn_hook {
+public:
+  shard_actor(caf::actor_config& cfg, std::shared_ptr<const account_info> account,
+              std::shared_ptr<observe::reactor_counters> counters, bool use_cache);
+
+  const char* name() const override { return "shard"; }
+
+  // -- called by sessions of this reactor --------------------------------------------------------
+
+  const account_info& account() const { return *account_; }
+  subscription* subscribe(subscriber* owner, std::string_view subject, std::string_view queue,
+                          std::string_view sid);
+  void unsubscribe(subscription* sub);
+  void unsubscribe_all(std::span<subscription* const> subs);
+  /// Routes one message of `from`; whether anyone was there to take it.
+  bool publish(const message& m, producer& from);
+  shard_core& core() { return core_; }
+
+  /// Sends what this turn gathered. Interest first.
+  void at_turn_end() override;
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  using producer_list = std::vector<producer*>;
+
+  bool deliver_plain(const match_result& r, const message& m);
+  bool deliver_queue(const queue_match& q, const message& m, uint8_t hops);
+  bool deliver_to_member(const queue_match& q, const message& m, uint64_t start);
+  bool deliver_one(subscription& sub, const message& m);
+  void remove_expired();
+
+  void note_remote_queue(reactor_index target, std::string_view queue, uint8_t hops);
+  void forward(const message& m, uint64_t plain_targets, producer* from);
+  delivery_batch& batch_for(reactor_index target);
+  void take_batch(delivery_batch& batch);
+  void settle_link(const delivery_batch& batch);
+  void send_batch(reactor_index target);
+
+  shard_core core_;
+  std::shared_ptr<const account_info> account_;
+  std::shared_ptr<observe::reactor_counters> counters_;
+  shard_peers_ptr peers_;
+  std::vector<delivery_batch_ptr> outgoing_;   // by target reactor
+  std::vector<producer_list> contributors_;    // who filled each of them
+  std::vector<remote_delivery> queue_targets_; // scratch of one publish, by reactor
+  uint64_t queue_target_set_ = 0;
+  std::vector<subscription*> expired_;
+  uint64_t random_;
+};
+
+} // namespace troupe::routing

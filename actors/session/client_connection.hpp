@@ -1,0 +1,159 @@
+// One client: a socket, its outbox and its session core, as an actor of its reactor.
+//
+// The reactor calls it when the socket is ready or the turn ends; shards and other sessions of the
+// same reactor call it directly; everyone else sends it messages. Closing is always put off to
+// the end of the turn, so nobody loses the object under its feet.
+//
+// Reading: into the reactor's block. What is left of an operation is kept in `partial_`; a large
+// one gets a block of its own size, grown as its bytes arrive, and is read into that directly.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/reactor/outbox.hpp"
+#include "actors/reactor/pinned_actor.hpp"
+#include "actors/reactor/transport.hpp"
+#include "actors/routing/shard_actor.hpp"
+#include "actors/session/client_core.hpp"
+#include "actors/session/flow_gate.hpp"
+#include "actors/session/session_messages.hpp"
+
+namespace troupe {
+
+class client_hub;
+
+using client_handle = caf::typed_actor<
+  // Ends the connection with this reason.
+  caf::reacts_to<close_one>,
+  // For /actorz.
+  caf::replies_to<describe_query>::with<actor_report_ptr>>;
+
+class client_connection final : public pinned<client_handle::base>,
+                                public io_handler,
+                                public turn_hook,
+                                public link_waiter,
+                                public routing::subscriber,
+                                public routing::producer,
+                                private client_port {
+public:
+  client_connection(caf::actor_config& cfg, client_hub& hub, const accepted_socket& socket,
+                    client_id id);
+  ~client_connection() override;
+
+  const char* name() const override { return "client"; }
+
+  /// Sends INFO and begins to read. `refuse` closes it at once with -ERR, for a full server.
+  void start(bool refuse);
+  /// Ends the connection at the end of this turn.
+  void close(closed_reason reason) override;
+  bool closing() const { return state_ != state::open; }
+  /// Queues an INFO if the client understands it.
+  void announce_lame_duck();
+  /// Back-pressure from a consumer: no reading until then, or until `release`.
+  void hold(nanos until);
+  void release();
+
+  observe::connection_snapshot snapshot(bool with_subs) const;
+
+  // io_handler, turn_hook, link_waiter
+  void on_io(uint32_t events) override;
+  void at_turn_end() override;
+  void link_opened(reactor_index target) override;
+  // subscriber
+  bool deliver(routing::subscription& sub, const routing::message& m) override;
+  void expired(routing::subscription& sub) override { core_.expired(sub); }
+  client_id id() const override { return id_; }
+  // producer
+  void pause_for_link(reactor_index target) override;
+
+protected:
+  behavior_type make_behavior() override;
+
+private:
+  enum class state : uint8_t { open, closing, lingering, closed };
+  struct profile {  // what CONNECT told, for monitoring and logs
+    std::string name, lang, version, user;
+  };
+
+  // client_port
+  void send(std::string_view bytes) override;
+  auth_outcome authenticate(const connect_options& who, bool first) override;
+  std::string connect_info() override;
+  bool publish(const op& pub) override;
+  routing::subscription* subscribe(std::string_view subject, std::string_view queue,
+                                   std::string_view sid) override;
+  void unsubscribe(routing::subscription& sub) override { shard_->unsubscribe(&sub); }
+  void unsubscribe_all(std::span<routing::subscription* const> subs) override {
+    shard_->unsubscribe_all(subs);
+  }
+  bool matches(const routing::subscription& sub, std::string_view literal) override;
+  bool may_publish(std::string_view) override { return true; }
+  bool may_subscribe(std::string_view, std::string_view) override { return true; }
+  void connected(const connect_options& who) override;
+  void log_error(std::string_view text) override;
+  void log_debug(std::string_view text) override;
+  void trace(bool inbound, std::string_view op, std::string_view argument) override;
+  uint64_t random(uint64_t bound) override;
+
+  void read();
+  void take_input(buffer* block, std::string_view bytes);
+  void keep_rest(std::string_view rest);
+  void finish_partial(size_t bytes);
+  void read_failed(const io_result& r);
+
+  void queue_flush();
+  void flush();
+  void flush_blocked();
+  void flush_failed(const io_result& r);
+  bool drops_instead(const routing::message& m);
+  void on_congested(const routing::message& m);
+  void release_producers();
+  void slow_consumer(closed_reason reason);
+
+  void update_interest();
+  void arm_core_timer();
+  void arm_flow_timer();
+  void teardown();
+  std::string label() const;
+  static void core_timer_fired(void* self, nanos now);
+  static void flow_timer_fired(void* self, nanos now);
+
+  client_hub& hub_;
+  client_id id_;
+  std::unique_ptr<transport> transport_;
+  routing::shard_actor* shard_;
+  client_core core_;
+  outbox out_;
+  flow_gate gate_;
+  timer core_timer_;
+  timer flow_timer_;  // write deadline, hold of producers, own hold, linger
+
+  // Input not yet consumed: `partial_bytes_` bytes in `partial_`, which grows towards a large op.
+  buffer_ref partial_;
+  size_t partial_bytes_ = 0;
+  buffer* reading_from_ = nullptr;  // block behind the operations in progress
+
+  std::vector<routing::producer_ref> held_;  // producers that wait for this consumer
+  std::unique_ptr<profile> profile_;
+  nanos armed_for_ = nanos::max();
+  nanos last_write_progress_{};
+  nanos hold_until_{};
+  nanos held_since_{};
+  nanos linger_until_{};
+  uint64_t links_full_ = 0;  // links this producer waits for
+  uint64_t out_msgs_ = 0, out_bytes_ = 0, stalls_ = 0;
+  uint64_t counted_in_msgs_ = 0, counted_in_bytes_ = 0;
+  uint64_t counted_out_msgs_ = 0, counted_out_bytes_ = 0;
+  observe::wall_time start_time_;
+  std::string ip_;
+  uint16_t port_;
+  uint32_t slot_ = UINT32_MAX;
+  uint32_t watched_ = 0;  // epoll events asked for
+  closed_reason reason_ = closed_reason::unknown;
+  state state_ = state::open;
+  bool blocked_ = false;  // the socket took no more
+};
+
+} // namespace troupe

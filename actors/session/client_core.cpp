@@ -1,0 +1,326 @@
+#include "actors/session/client_core.hpp"
+
+#include <algorithm>
+
+#include "protocol/client/encoder.hpp"
+#include "protocol/subject/subject.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr nanos first_ping_delay = 2s;
+constexpr nanos rtt_valid_for = 1h;
+constexpr std::string_view reserved_queue = "_sys_";
+constexpr std::string_view gateway_reply_prefix = "_GR_.";
+constexpr std::string_view raft_prefix = "$NRG.";
+constexpr std::string_view reserved_reply_prefixes[] = {"_R_.", "$JS.ACK.", "_GR_."};
+
+bool is_reserved_reply(std::string_view reply) {
+  return std::any_of(std::begin(reserved_reply_prefixes), std::end(reserved_reply_prefixes),
+                     [&](std::string_view p) { return reply.starts_with(p); });
+}
+
+} // namespace
+
+client_core::client_core(client_port& port, const session_settings* settings, nanos now)
+    : port_(port), settings_(settings), start_(now), last_in_(now), last_activity_(now) {
+  limits_.kind = connection_kind::client;
+  limits_.headers = false;
+}
+
+void client_core::greet(nanos now) {
+  if (settings_->auth_required) auth_deadline_ = now + settings_->auth_timeout;
+  arm_first_ping(now);
+}
+
+void client_core::arm_first_ping(nanos now) {
+  nanos d = std::min(settings_->ping_interval, first_ping_delay);
+  auto spread = static_cast<uint64_t>(std::max<int64_t>(d.count() / 5, 1));
+  ping_deadline_ = now + d + nanos(static_cast<int64_t>(port_.random(spread)));
+}
+
+size_t client_core::on_bytes(std::string_view in, nanos now) {
+  limits_.max_control_line = settings_->max_control_line;
+  limits_.max_payload = settings_->max_payload;
+  size_t used = 0;
+  bool active = false;
+  op o;
+  needed_ = 0;
+  while (!closed_ && used < in.size()) {
+    std::string_view rest = in.substr(used);
+    if (awaiting_auth() && (rest[0] | 0x20) != 'c') {
+      if (!settings_->has_no_auth_user) {
+        auth_violation(closed_reason::authentication_failure);
+        break;
+      }
+      connect_received_ = true;
+      auth_deadline_ = nanos::max();
+      auth_outcome outcome = port_.authenticate({}, true);
+      if (!outcome.ok) {
+        auth_violation(outcome.reason);
+        break;
+      }
+    }
+    next_op(rest, limits_, o);
+    if (o.kind == op_kind::need_more) {
+      needed_ = o.needed;
+      break;
+    }
+    if (o.kind == op_kind::pub) {
+      active = true;
+      used += o.consumed;
+      if (settings_->trace) trace_op(o);
+      on_pub(o);
+      continue;
+    }
+    used += o.consumed;
+    active |= o.kind == op_kind::sub || o.kind == op_kind::unsub;
+    handle(o, now);
+  }
+  if (active) last_in_ = last_activity_ = now;
+  return used;
+}
+
+void client_core::handle(const op& o, nanos now) {
+  if (settings_->trace && o.kind != op_kind::violation) trace_op(o);
+  switch (o.kind) {
+    case op_kind::sub: return on_sub(o);
+    case op_kind::unsub: return on_unsub(o);
+    case op_kind::ping: return on_ping(now);
+    case op_kind::pong: return on_pong(now);
+    case op_kind::connect: return on_connect(o.argument, now);
+    case op_kind::err:
+      port_.log_error("Client Error " + std::string(o.argument));
+      closed_ = true;
+      return port_.close(closed_reason::parse_error);
+    case op_kind::violation: return on_violation(o);
+    case op_kind::info:  // clients have nothing to tell; the Go server reads and drops it too
+    case op_kind::ok:
+    case op_kind::pub:
+    case op_kind::need_more: return;
+  }
+}
+
+void client_core::on_violation(const op& o) {
+  violation_effect effect = effect_of(o.error);
+  if (!effect.err.empty()) {
+    port_.log_error(effect.err);
+    send_err(effect.err);
+  } else if (o.error == violation::headers_unsupported) {
+    port_.log_error(err_text::headers_not_supported);
+  } else {
+    port_.log_error("parse error in the arguments of an operation");
+  }
+  closed_ = true;
+  port_.close(effect.reason);
+}
+
+// -- CONNECT ---------------------------------------------------------------------------------------
+
+void client_core::on_connect(std::string_view json, nanos now) {
+  auth_deadline_ = nanos::max();
+  last_activity_ = now;
+  rtt_ = std::max(now - start_, nanos(1));
+  arm_first_ping(now);
+  connect_options base;
+  base.verbose = verbose_;
+  base.pedantic = pedantic_;
+  base.echo = echo_;
+  auto parsed = parse_connect(json, base);
+  if (!parsed) {
+    port_.log_error(parsed.error().context);
+    closed_ = true;
+    return port_.close(closed_reason::protocol_violation);
+  }
+  connect_options& who = *parsed;
+  bool first = !connect_received_;
+  connect_received_ = true;
+  echo_ = who.echo;
+  verbose_ = who.verbose;
+  pedantic_ = who.pedantic;
+  async_info_ = who.protocol >= 1;
+  headers_ = limits_.headers = settings_->headers && who.headers;
+  no_responders_ = who.no_responders;
+  who.jwt.clear();  // there is no operator mode here
+  if (!first) {
+    auto all = subs_.take_all();
+    port_.unsubscribe_all(all);
+  }
+  auth_outcome outcome = port_.authenticate(who, first);
+  if (!outcome.ok) return auth_violation(outcome.reason);
+  if (who.new_account || !who.account.empty())
+    return auth_violation(closed_reason::authentication_failure);
+  port_.connected(who);
+  if (who.protocol < 0 || who.protocol > 1)
+    return fail(err_text::bad_client_protocol, closed_reason::bad_client_protocol_version);
+  if (no_responders_ && !headers_)
+    return fail(err_text::no_responders_requires_headers,
+                closed_reason::no_responders_requires_headers);
+  if (verbose_) port_.send(ok_line);
+}
+
+void client_core::auth_violation(closed_reason reason) {
+  fail(err_text::authorization_violation, reason);
+}
+
+void client_core::fail(std::string_view err, closed_reason reason) {
+  port_.log_error(err);
+  send_err(err);
+  closed_ = true;
+  port_.close(reason);
+}
+
+void client_core::send_err(std::string_view text) {
+  std::string line = err_line(text);
+  if (settings_->trace) port_.trace(false, "-ERR", text);
+  port_.send(line);
+}
+
+// -- PUB -------------------------------------------------------------------------------------------
+
+void client_core::on_pub(const op& o) {
+  ++in_msgs_;
+  in_bytes_ += o.payload.size();
+  if (pedantic_ && !is_valid_literal_subject(o.subject)) send_err(err_text::invalid_publish_subject);
+  if (o.subject[0] == '_' || o.subject[0] == '$') {
+    if (o.subject.starts_with(gateway_reply_prefix) || o.subject.starts_with(raft_prefix)) {
+      port_.log_error("Publish Violation - subject is reserved");
+      return send_err(err_text::publish_denied(o.subject));
+    }
+  }
+  if (!port_.may_publish(o.subject)) {
+    port_.log_error("Publish Violation");
+    return send_err(err_text::publish_denied(o.subject));
+  }
+  if (!o.reply.empty() && is_reserved_reply(o.reply)) {
+    port_.log_error("Publish Violation - reply is reserved");
+    return send_err(err_text::reply_denied(o.reply));
+  }
+  if (verbose_) port_.send(ok_line);
+  if (!port_.publish(o) && !o.reply.empty() && no_responders_) answer_no_responders(o);
+}
+
+void client_core::answer_no_responders(const op& o) {
+  const routing::subscription* mine = nullptr;
+  subs_.for_each([&](const routing::subscription& sub) {
+    if (!mine && !sub.in_queue() && port_.matches(sub, o.reply)) mine = &sub;
+  });
+  if (!mine) return;
+  std::string text(no_responders_bound(o.subject.size(), mine->sid().size(), o.reply.size()), '\0');
+  text.resize(write_no_responders(text.data(), o.reply, mine->sid(), o.subject));
+  port_.send(text);
+}
+
+// -- SUB, UNSUB ------------------------------------------------------------------------------------
+
+void client_core::on_sub(const op& o) {
+  if (o.queue == reserved_queue || !port_.may_subscribe(o.subject, o.queue)) {
+    port_.log_error("Subscription Violation");
+    return send_err(err_text::subscription_denied(o.subject, o.queue));
+  }
+  if (settings_->max_sub_tokens > 0 && num_tokens(o.subject) > settings_->max_sub_tokens)
+    return send_err(err_text::too_many_tokens(o.subject));
+  if (settings_->max_subscriptions > 0
+      && subs_.size() >= static_cast<size_t>(settings_->max_subscriptions))
+    return send_err(err_text::max_subscriptions);
+  if (!subs_.find(o.sid)) {
+    routing::subscription* sub = port_.subscribe(o.subject, o.queue, o.sid);
+    if (!sub) return send_err(err_text::invalid_subject);
+    subs_.insert(sub);
+  }
+  if (verbose_) port_.send(ok_line);
+}
+
+void client_core::on_unsub(const op& o) {
+  routing::subscription* sub = subs_.find(o.sid);
+  if (verbose_) port_.send(ok_line);
+  if (!sub) return;
+  if (o.max > 0 && static_cast<uint64_t>(o.max) > sub->delivered) {
+    sub->max = static_cast<uint64_t>(o.max);
+    return;
+  }
+  subs_.erase(sub);
+  port_.unsubscribe(*sub);
+}
+
+void client_core::expired(routing::subscription& sub) {
+  subs_.erase(&sub);
+  port_.unsubscribe(sub);
+}
+
+void client_core::shut() {
+  closed_ = true;
+  auto all = subs_.take_all();
+  if (!all.empty()) port_.unsubscribe_all(all);
+}
+
+// -- PING, PONG ------------------------------------------------------------------------------------
+
+void client_core::on_ping(nanos now) {
+  if (settings_->trace) port_.trace(false, "PONG", {});
+  port_.send(pong_line);
+  last_in_ = now;
+  if (!connect_received_ || first_pong_sent_) return;
+  first_pong_sent_ = true;
+  if (async_info_) port_.send(port_.connect_info());
+}
+
+void client_core::on_pong(nanos now) {
+  pings_out_ = 0;
+  rtt_ = std::max(now - rtt_start_, nanos(1));
+}
+
+void client_core::on_deadline(nanos now) {
+  if (closed_) return;
+  if (auth_deadline_ <= now) {
+    auth_deadline_ = nanos::max();
+    return fail(err_text::authentication_timeout, closed_reason::authentication_timeout);
+  }
+  if (ping_deadline_ <= now) on_ping_deadline(now);
+}
+
+void client_core::on_ping_deadline(nanos now) {
+  bool need_rtt = rtt_ == nanos::zero() || now - rtt_start_ > rtt_valid_for;
+  ping_deadline_ = now + settings_->ping_interval;
+  if (now - last_in_ < settings_->ping_interval && !need_rtt) return;
+  if (pings_out_ + 1 > settings_->ping_max) {
+    port_.log_debug("Stale Client Connection - Closing");
+    send_err(err_text::stale_connection);
+    closed_ = true;
+    return port_.close(closed_reason::stale_connection);
+  }
+  ++pings_out_;
+  rtt_start_ = now;
+  if (settings_->trace) port_.trace(false, "PING", {});
+  port_.send(ping_line);
+}
+
+// -- trace -----------------------------------------------------------------------------------------
+
+void client_core::trace_op(const op& o) {
+  switch (o.kind) {
+    case op_kind::pub: {
+      port_.trace(true, o.header_bytes >= 0 ? "HPUB" : "PUB", o.argument);
+      std::string_view body = o.payload;
+      auto bound = static_cast<size_t>(settings_->max_traced_msg_len);
+      if (bound > 0 && body.size() > bound) body = body.substr(0, bound);
+      return port_.trace(true, "MSG_PAYLOAD:", body);
+    }
+    case op_kind::sub: return port_.trace(true, "SUB", o.argument);
+    case op_kind::unsub: return port_.trace(true, "UNSUB", o.argument);
+    case op_kind::ping: return port_.trace(true, "PING", {});
+    case op_kind::pong: return port_.trace(true, "PONG", {});
+    // CONNECT carries credentials.
+    case op_kind::connect: return port_.trace(true, "CONNECT", "{...}");
+    case op_kind::info: return port_.trace(true, "INFO", o.argument);
+    case op_kind::ok: return port_.trace(true, "+OK", {});
+    case op_kind::err: return port_.trace(true, "-ERR", o.argument);
+    case op_kind::need_more:
+    case op_kind::violation: return;
+  }
+}
+
+} // namespace troupe

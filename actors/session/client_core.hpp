@@ -1,0 +1,147 @@
+// A client's side of the protocol: what a session says and does for each operation, and when.
+//
+// Pure: bytes and time come in, calls on `client_port` go out. No CAF, no socket, no clock, so the
+// whole protocol runs under virtual time in tests. One per client connection, on its reactor.
+//
+// Life: greet() -> on_bytes()* / on_deadline()* -> closed. After port.close() was called the core
+// does nothing more.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "actors/routing/subscription.hpp"
+#include "actors/session/session_settings.hpp"
+#include "actors/session/sid_table.hpp"
+#include "protocol/client/connect.hpp"
+#include "protocol/client/error_text.hpp"
+#include "protocol/client/parser.hpp"
+#include "protocol/ids.hpp"
+
+namespace troupe {
+
+/// How an authentication attempt ended.
+struct auth_outcome {
+  bool ok = false;
+  closed_reason reason = closed_reason::authentication_failure;
+};
+
+/// What a client session needs from its surroundings.
+class client_port {
+public:
+  /// Queues protocol bytes for the client.
+  virtual void send(std::string_view bytes) = 0;
+  /// Ends the connection once what is queued has been flushed.
+  virtual void close(closed_reason reason) = 0;
+  /// Checks who it is and binds the session to an account. `first` is false for a second CONNECT.
+  virtual auth_outcome authenticate(const connect_options& who, bool first) = 0;
+  /// The INFO line that follows the first PING.
+  virtual std::string connect_info() = 0;
+  /// Routes a message; whether anyone was there to take it.
+  virtual bool publish(const op& pub) = 0;
+  /// nullptr: the subject is no valid filter.
+  virtual routing::subscription* subscribe(std::string_view subject, std::string_view queue,
+                                           std::string_view sid) = 0;
+  virtual void unsubscribe(routing::subscription& sub) = 0;
+  virtual void unsubscribe_all(std::span<routing::subscription* const> subs) = 0;
+  /// Whether `sub`'s filter matches `literal`.
+  virtual bool matches(const routing::subscription& sub, std::string_view literal) = 0;
+  virtual bool may_publish(std::string_view subject) = 0;
+  virtual bool may_subscribe(std::string_view subject, std::string_view queue) = 0;
+  /// A CONNECT was accepted: names of the client may be shown from now on.
+  virtual void connected(const connect_options& who) = 0;
+  virtual void log_error(std::string_view text) = 0;
+  virtual void log_debug(std::string_view text) = 0;
+  /// Protocol trace; `inbound` tells the direction. Only called when tracing.
+  virtual void trace(bool inbound, std::string_view op, std::string_view argument) = 0;
+  /// A number in [0, bound), for jitter.
+  virtual uint64_t random(uint64_t bound) = 0;
+
+protected:
+  ~client_port() = default;
+};
+
+/// Why a subscription is removed decides what the client core must still do.
+class client_core {
+public:
+  client_core(client_port& port, const session_settings* settings, nanos now);
+
+  /// The connection is up and INFO is queued: arms the first deadlines.
+  void greet(nanos now);
+  /// Takes as many whole operations from the front of `in` as there are; returns the bytes used.
+  /// `needed()` then says how long the operation at the front of the rest is, if that is known.
+  size_t on_bytes(std::string_view in, nanos now);
+  size_t needed() const { return needed_; }
+  /// The next moment at which on_deadline has something to do.
+  nanos deadline() const { return auth_deadline_ < ping_deadline_ ? auth_deadline_ : ping_deadline_; }
+  void on_deadline(nanos now);
+
+  /// The session's subscription reached its bound and was delivered its last message.
+  void expired(routing::subscription& sub);
+  /// The connection goes down: gives back all subscriptions.
+  void shut();
+  /// A reload: new limits from now on.
+  void use(const session_settings* settings) { settings_ = settings; }
+
+  bool echo() const { return echo_; }
+  bool headers() const { return headers_; }
+  bool connect_received() const { return connect_received_; }
+  /// Whether the client understands an INFO after the first one.
+  bool takes_async_info() const { return connect_received_ && async_info_ && first_pong_sent_; }
+  nanos rtt() const { return rtt_; }
+  nanos last_activity() const { return last_activity_; }
+  const sid_table& subscriptions() const { return subs_; }
+  uint64_t in_msgs() const { return in_msgs_; }
+  uint64_t in_bytes() const { return in_bytes_; }
+  int64_t pings_out() const { return pings_out_; }
+
+private:
+  bool awaiting_auth() const { return settings_->auth_required && !connect_received_; }
+  void handle(const op& o, nanos now);
+  void on_connect(std::string_view json, nanos now);
+  void check_connect();
+  void on_pub(const op& o);
+  void on_sub(const op& o);
+  void on_unsub(const op& o);
+  void on_ping(nanos now);
+  void on_pong(nanos now);
+  void on_violation(const op& o);
+  void answer_no_responders(const op& o);
+  void auth_violation(closed_reason reason);
+  void fail(std::string_view err, closed_reason reason);
+  void send_err(std::string_view text);
+  void arm_first_ping(nanos now);
+  void on_ping_deadline(nanos now);
+  void trace_op(const op& o);
+
+  client_port& port_;
+  const session_settings* settings_;
+  parser_limits limits_;
+  sid_table subs_;
+
+  nanos start_;
+  nanos auth_deadline_ = nanos::max();
+  nanos ping_deadline_ = nanos::max();
+  nanos last_in_;        // client data or PING
+  nanos last_activity_;  // as shown in monitoring
+  nanos rtt_start_{};
+  nanos rtt_{};
+  size_t needed_ = 0;
+  uint64_t in_msgs_ = 0;
+  uint64_t in_bytes_ = 0;
+  uint32_t pings_out_ = 0;
+
+  bool connect_received_ = false;
+  bool first_pong_sent_ = false;
+  bool async_info_ = false;
+  bool closed_ = false;
+  bool verbose_ = true;
+  bool pedantic_ = true;
+  bool echo_ = true;
+  bool headers_ = false;
+  bool no_responders_ = false;
+};
+
+} // namespace troupe

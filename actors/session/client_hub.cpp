@@ -1,0 +1,168 @@
+#include "actors/session/client_hub.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+#include "actors/observe/logger.hpp"
+#include "actors/session/client_connection.hpp"
+
+namespace troupe {
+
+namespace {
+/// How many connections /actorz lists under one hub.
+constexpr size_t described_connections = 1024;
+} // namespace
+
+client_hub::client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> node,
+                       routing::shard_handle shard)
+    : pinned(cfg),
+      node_(std::move(node)),
+      counters_(node_->counters[home().index()]),
+      shard_ref_(std::move(shard)),
+      shard_(static_cast<routing::shard_actor*>(
+        caf::actor_cast<caf::abstract_actor*>(shard_ref_))),
+      started_(steady_now()) {}
+
+client_hub::behavior_type client_hub::make_behavior() {
+  return {
+    [this](const accepted_socket_ptr& socket) { adopt(*socket); },
+    [this](const hold_producer& what) {
+      if (client_connection* c = find(what.producer)) c->hold(what.until);
+    },
+    [this](const release_producer& what) {
+      if (client_connection* c = find(what.producer)) c->release();
+    },
+    [this](const lame_duck_notice&) {
+      for (auto& [id, c] : clients_) c->announce_lame_duck();
+    },
+    [this](const close_clients& what) { return close_some(what); },
+    [this](const close_one& what) -> uint64_t {
+      client_connection* c = find(what.id);
+      if (c) c->close(what.reason);
+      return c ? 1 : 0;
+    },
+    [this](const connections_query& q) { return report(q); },
+    [this](const subs_query& q) { return report_subs(q); },
+    [this](const describe_query&) { return describe(); },
+  };
+}
+
+void client_hub::on_exit() {
+  for (auto& [id, c] : clients_) c->close(closed_reason::server_shutdown);
+  hubs_.clear();
+}
+
+void client_hub::adopt(const accepted_socket& socket) {
+  auto id = client_id{node_->next_client_id.fetch_add(1)};
+  int64_t open = node_->open_clients.fetch_add(1) + 1;
+  bool refuse = node_->max_connections >= 0 && open > node_->max_connections;
+  constexpr auto options = caf::lazy_init + caf::hidden;
+  auto handle = spawn_pinned<client_connection, options>(home(), *this, socket, id);
+  auto* c = static_cast<client_connection*>(caf::actor_cast<caf::abstract_actor*>(handle));
+  clients_.emplace(value(id), c);
+  counters_->connection_opened();
+  c->start(refuse);  // from here on the reactor's slot keeps it alive
+}
+
+void client_hub::remove(client_connection& c, observe::connection_snapshot last_words) {
+  clients_.erase(value(c.id()));
+  counters_->connection_closed();
+  node_->open_clients.fetch_sub(1);
+  if (node_->closed_kept_per_reactor == 0) return;
+  if (closed_.size() >= node_->closed_kept_per_reactor) closed_.pop_front();
+  closed_.push_back(std::move(last_words));
+}
+
+client_connection* client_hub::find(client_id id) const {
+  auto it = clients_.find(value(id));
+  return it == clients_.end() ? nullptr : it->second;
+}
+
+void client_hub::hold_producer_of(const routing::producer_ref& p, nanos until) {
+  if (p.reactor == home().index()) {
+    if (client_connection* c = find(p.id)) c->hold(until);
+  } else if (p.reactor < hubs_.size()) {
+    caf::anon_send(hubs_[p.reactor], hold_producer{p.id, until});
+  }
+}
+
+void client_hub::release_producer_of(const routing::producer_ref& p) {
+  if (p.reactor == home().index()) {
+    if (client_connection* c = find(p.id)) c->release();
+  } else if (p.reactor < hubs_.size()) {
+    caf::anon_send(hubs_[p.reactor], release_producer{p.id});
+  }
+}
+
+uint64_t client_hub::close_some(const close_clients& what) {
+  std::vector<client_connection*> order;
+  for (auto& [id, c] : clients_)
+    if (!c->closing()) order.push_back(c);
+  std::sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->id() < b->id(); });
+  if (order.size() > what.at_most) order.resize(what.at_most);
+  for (client_connection* c : order) c->close(what.reason);
+  return order.size();
+}
+
+hub_report_ptr client_hub::report(const connections_query& q) const {
+  auto answer = std::make_shared<hub_report>();
+  if (q.open) {
+    for (auto& [id, c] : clients_)
+      if (q.cid == 0 || id == q.cid) answer->open.push_back(c->snapshot(q.subs));
+  }
+  if (q.closed) {
+    for (const auto& c : closed_)
+      if (q.cid == 0 || c.cid == q.cid) answer->closed.push_back(c);
+  }
+  return answer;
+}
+
+subs_report_ptr client_hub::report_subs(const subs_query& q) {
+  auto answer = std::make_shared<observe::subs_snapshot>();
+  auto stats = shard_->core().get_stats();
+  answer->stats.num_subscriptions = stats.num_subs;
+  answer->stats.num_cache = stats.num_cache;
+  answer->stats.num_inserts = stats.num_inserts;
+  answer->stats.num_removes = stats.num_removes;
+  answer->stats.num_matches = stats.num_matches;
+  answer->stats.cache_hits = stats.cache_hits;
+  answer->stats.max_fanout = stats.max_fanout;
+  answer->stats.total_fanout = stats.total_fanout;
+  answer->stats.cached_results = stats.num_cache;
+  if (!q.list) return answer;
+  shard_->core().for_each([&](const routing::subscription& sub, std::string_view subject) {
+    observe::sub_snapshot one;
+    one.account = shard_->account().name;
+    one.subject = std::string(subject);
+    one.queue = std::string(shard_->core().queue_of(sub));
+    one.sid = std::string(sub.sid());
+    one.msgs = static_cast<int64_t>(sub.delivered);
+    one.max = static_cast<int64_t>(sub.max);
+    one.cid = value(sub.owner->id());
+    answer->subs.push_back(std::move(one));
+  });
+  return answer;
+}
+
+actor_report_ptr client_hub::describe() const {
+  auto answer = std::make_shared<observe::actor_snapshot>();
+  answer->kind = "clients";
+  answer->name = "clients of reactor " + std::to_string(home().index());
+  answer->state = "running";
+  answer->uptime = steady_now() - started_;
+  for (auto& [id, c] : clients_) {
+    if (answer->children.size() >= described_connections) break;
+    observe::connection_snapshot s = c->snapshot(false);
+    observe::actor_snapshot one;
+    one.kind = "connection";
+    one.name = s.ip + ":" + std::to_string(s.port) + " - cid:" + std::to_string(s.cid);
+    one.state = c->closing() ? "stopping" : "running";
+    one.uptime = observe::wall_now() - s.start;
+    answer->children.push_back(std::move(one));
+  }
+  return answer;
+}
+
+} // namespace troupe

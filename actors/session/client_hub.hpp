@@ -1,0 +1,62 @@
+// The client connections of one reactor: creates them from accepted sockets, knows them by number,
+// carries the node's wishes to them and reports about them.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/reactor/pinned_actor.hpp"
+#include "actors/routing/shard_actor.hpp"
+#include "actors/session/node_context.hpp"
+#include "actors/session/session_messages.hpp"
+
+namespace troupe {
+
+class client_connection;
+
+class client_hub final : public pinned<hub_handle::base> {
+public:
+  /// `shard` lives on the same reactor and outlives the hub's connections.
+  client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> node,
+             routing::shard_handle shard);
+
+  const char* name() const override { return "clients"; }
+
+  node_context& node() { return *node_; }
+  observe::reactor_counters& counters() { return *counters_; }
+  routing::shard_actor& shard() { return *shard_; }
+  /// The hubs of all reactors, by index; set before the first client arrives.
+  void introduce(std::vector<hub_handle> hubs) { hubs_ = std::move(hubs); }
+
+  // -- called by connections of this reactor -----------------------------------------------------
+
+  void remove(client_connection& c, observe::connection_snapshot last_words);
+  /// Holds a producer back wherever it lives; lets it go on.
+  void hold_producer_of(const routing::producer_ref& p, nanos until);
+  void release_producer_of(const routing::producer_ref& p);
+
+protected:
+  behavior_type make_behavior() override;
+  void on_exit() override;
+
+private:
+  void adopt(const accepted_socket& socket);
+  client_connection* find(client_id id) const;
+  uint64_t close_some(const close_clients& what);
+  hub_report_ptr report(const connections_query& q) const;
+  subs_report_ptr report_subs(const subs_query& q);
+  actor_report_ptr describe() const;
+
+  std::shared_ptr<node_context> node_;
+  std::shared_ptr<observe::reactor_counters> counters_;
+  routing::shard_handle shard_ref_;
+  routing::shard_actor* shard_;
+  std::vector<hub_handle> hubs_;
+  std::unordered_map<uint64_t, client_connection*> clients_;
+  std::deque<observe::connection_snapshot> closed_;
+  nanos started_;
+};
+
+} // namespace troupe

@@ -1,0 +1,102 @@
+// Messages between the hubs (one per reactor), the node and the listeners, and the hub's interface.
+// All payloads are node-local: they share memory and never leave the process.
+#pragma once
+
+#include <caf/typed_actor.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/observe/snapshots.hpp"
+#include "actors/reactor/timer_wheel.hpp"
+#include "actors/routing/message.hpp"
+#include "protocol/client/error_text.hpp"
+
+namespace troupe {
+
+/// A socket that a listener accepted for this reactor; the receiver owns it.
+struct accepted_socket {
+  int fd = -1;
+  std::string ip;
+  uint16_t port = 0;
+};
+
+/// A consumer on another reactor holds a producer back, or lets it go on.
+struct hold_producer {
+  client_id producer{};
+  nanos until{};  // on the reactors' clock
+};
+struct release_producer {
+  client_id producer{};
+};
+
+/// Tells every client that takes it that the node is about to go; `connect_urls` of others.
+struct lame_duck_notice {};
+
+/// Closes clients: up to `at_most` of them, oldest first.
+struct close_clients {
+  size_t at_most = SIZE_MAX;
+  closed_reason reason = closed_reason::server_shutdown;
+};
+struct close_one {
+  client_id id{};
+  closed_reason reason = closed_reason::kicked;
+};
+
+/// What monitoring asks; the answer is filled on the reactor.
+struct connections_query {
+  bool open = true;
+  bool closed = false;
+  bool subs = false;
+  uint64_t cid = 0;  // 0: all
+};
+struct hub_report {
+  std::vector<observe::connection_snapshot> open;
+  std::vector<observe::connection_snapshot> closed;
+};
+struct subs_query {
+  bool list = false;
+};
+struct describe_query {};
+
+struct session_settings;
+
+using accepted_socket_ptr = std::shared_ptr<accepted_socket>;
+using hub_report_ptr = std::shared_ptr<hub_report>;
+using subs_report_ptr = std::shared_ptr<observe::subs_snapshot>;
+using actor_report_ptr = std::shared_ptr<observe::actor_snapshot>;
+
+using hub_handle = caf::typed_actor<
+  // A new client for this reactor.
+  caf::reacts_to<accepted_socket_ptr>,
+  // Back-pressure from consumers on other reactors.
+  caf::reacts_to<hold_producer>,
+  caf::reacts_to<release_producer>,
+  // Lame duck mode begins.
+  caf::reacts_to<lame_duck_notice>,
+  // Closes many or one; answers how many were closed.
+  caf::replies_to<close_clients>::with<uint64_t>,
+  caf::replies_to<close_one>::with<uint64_t>,
+  // For /connz, /subsz and /actorz.
+  caf::replies_to<connections_query>::with<hub_report_ptr>,
+  caf::replies_to<subs_query>::with<subs_report_ptr>,
+  caf::replies_to<describe_query>::with<actor_report_ptr>>;
+
+} // namespace troupe
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::accepted_socket_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::hold_producer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::release_producer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_notice)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::close_clients)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::close_one)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::connections_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::subs_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::describe_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::hub_report_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::subs_report_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::actor_report_ptr)

@@ -1,0 +1,90 @@
+// The subscriptions of one connection by the client's sid: open addressing over pointers, eight
+// bytes a slot, no tombstones. An idle client holds no memory here. One reactor only.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "actors/routing/subscription.hpp"
+
+namespace troupe {
+
+class sid_table {
+public:
+  using entry = routing::subscription*;
+
+  size_t size() const { return size_; }
+  entry find(std::string_view sid) const {
+    if (size_ == 0) return nullptr;
+    for (size_t i = home(sid);; i = next(i)) {
+      if (!slots_[i]) return nullptr;
+      if (slots_[i]->sid() == sid) return slots_[i];
+    }
+  }
+
+  /// `sub`'s sid must not be in the table.
+  void insert(entry sub) {
+    if ((size_ + 1) * 4 > slots_.size() * 3) grow();
+    place(sub);
+    ++size_;
+  }
+
+  void erase(entry sub) {
+    size_t i = home(sub->sid());
+    while (slots_[i] != sub) i = next(i);
+    slots_[i] = nullptr;
+    --size_;
+    // Move up whoever the gap would hide.
+    for (size_t j = next(i); slots_[j]; j = next(j)) {
+      size_t wanted = home(slots_[j]->sid());
+      bool between = i <= j ? (i < wanted && wanted <= j) : (i < wanted || wanted <= j);
+      if (between) continue;
+      slots_[i] = slots_[j];
+      slots_[j] = nullptr;
+      i = j;
+    }
+  }
+
+  /// All entries; the table is empty afterwards and holds no memory.
+  std::vector<entry> take_all() {
+    std::vector<entry> all;
+    all.reserve(size_);
+    for (entry e : slots_)
+      if (e) all.push_back(e);
+    slots_ = {};
+    size_ = 0;
+    return all;
+  }
+
+  template <class F>
+  void for_each(F f) const {
+    for (entry e : slots_)
+      if (e) f(*e);
+  }
+
+private:
+  size_t home(std::string_view sid) const {
+    uint64_t h = 0xcbf29ce484222325;
+    for (char c : sid) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    h ^= h >> 29;
+    return h & (slots_.size() - 1);
+  }
+  size_t next(size_t i) const { return (i + 1) & (slots_.size() - 1); }
+  void place(entry sub) {
+    size_t i = home(sub->sid());
+    while (slots_[i]) i = next(i);
+    slots_[i] = sub;
+  }
+  void grow() {
+    std::vector<entry> old(slots_.empty() ? 4 : slots_.size() * 2);
+    old.swap(slots_);
+    for (entry e : old)
+      if (e) place(e);
+  }
+
+  std::vector<entry> slots_;
+  size_t size_ = 0;
+};
+
+} // namespace troupe

@@ -1,0 +1,398 @@
+#include "config/cli.hpp"
+
+#include "config/option_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <csignal>
+#include <map>
+#include <optional>
+
+namespace troupe::config {
+
+namespace {
+
+using o = server_options;
+
+enum class flag_kind : uint8_t { boolean, integer, text };
+
+/// One flag. Spellings of the same flag share a key, so that the last one given wins.
+struct flag_row {
+  std::string_view names;
+  std::string_view key;
+  flag_kind kind;
+  target field = {};
+};
+
+constexpr flag_row rows[] = {
+    {"h help", "help", flag_kind::boolean},
+    {"v version", "version", flag_kind::boolean},
+    {"help_tls", "help_tls", flag_kind::boolean},
+    {"unsupported", "unsupported", flag_kind::boolean},
+    {"t", "t", flag_kind::boolean},
+    {"c config", "config", flag_kind::text},
+    {"sl signal", "signal", flag_kind::text},
+    {"p port", "port", flag_kind::integer, &o::port},
+    {"n name server_name", "server_name", flag_kind::text, &o::server_name},
+    {"a addr net", "host", flag_kind::text, &o::host},
+    {"client_advertise", "client_advertise", flag_kind::text, &o::client_advertise},
+    {"D debug", "debug", flag_kind::boolean, &o::debug},
+    {"V trace", "trace", flag_kind::boolean, &o::trace},
+    {"VV", "VV", flag_kind::boolean},
+    {"DV", "DV", flag_kind::boolean},
+    {"DVV", "DVV", flag_kind::boolean},
+    {"T logtime", "logtime", flag_kind::boolean, &o::logtime},
+    {"logtime_utc", "logtime_utc", flag_kind::boolean, &o::logtime_utc},
+    {"user", "user", flag_kind::text},
+    {"pass", "pass", flag_kind::text},
+    {"auth", "auth", flag_kind::text},
+    {"m http_port", "http_port", flag_kind::integer, &o::http_port},
+    {"ms https_port", "https_port", flag_kind::integer, &o::https_port},
+    {"P pid", "pid", flag_kind::text, &o::pid_file},
+    {"ports_file_dir", "ports_file_dir", flag_kind::text, &o::ports_file_dir},
+    {"l log", "log", flag_kind::text, &o::log_file},
+    {"log_size_limit", "log_size_limit", flag_kind::integer, &o::logfile_size_limit_bytes},
+    {"s syslog", "syslog", flag_kind::boolean, &o::syslog},
+    {"r remote_syslog", "remote_syslog", flag_kind::text, &o::remote_syslog},
+    {"profile", "profile", flag_kind::integer, &o::prof_port},
+    {"routes", "routes", flag_kind::text, &o::routes},
+    {"cluster cluster_listen", "cluster", flag_kind::text, &o::cluster_listen},
+    {"cluster_advertise", "cluster_advertise", flag_kind::text, &o::cluster_advertise},
+    {"no_advertise", "no_advertise", flag_kind::boolean, &o::cluster_no_advertise},
+    {"connect_retries", "connect_retries", flag_kind::integer, &o::cluster_connect_retries},
+    {"cluster_name", "cluster_name", flag_kind::text, &o::cluster_name},
+    {"tls", "tls", flag_kind::boolean},
+    {"tlsverify", "tlsverify", flag_kind::boolean},
+    {"tlscert", "tlscert", flag_kind::text},
+    {"tlskey", "tlskey", flag_kind::text},
+    {"tlscacert", "tlscacert", flag_kind::text},
+    {"max_traced_msg_len", "max_traced_msg_len", flag_kind::integer, &o::max_traced_msg_len},
+    {"js jetstream", "jetstream", flag_kind::boolean, &o::jetstream},
+    {"sd store_dir", "store_dir", flag_kind::text, &o::store_dir},
+};
+
+const flag_row* find_flag(std::string_view name) {
+  auto padded = [](std::string_view s) { return " " + std::string(s) + " "; };
+  for (auto& row : rows)
+    if (name.find(' ') == std::string_view::npos
+        && padded(row.names).find(padded(name)) != std::string::npos)
+      return &row;
+  return nullptr;
+}
+
+const flag_row* find_key(std::string_view key) {
+  for (auto& row : rows)
+    if (row.key == key) return &row;
+  return nullptr;
+}
+
+std::optional<bool> parse_bool(std::string_view s) {
+  for (std::string_view yes : {"1", "t", "T", "true", "TRUE", "True"})
+    if (s == yes) return true;
+  for (std::string_view no : {"0", "f", "F", "false", "FALSE", "False"})
+    if (s == no) return false;
+  return std::nullopt;
+}
+
+/// Go reads flags with base 0: decimal, 0x, 0o, 0b. Returns Go's reason on failure.
+const char* parse_int(std::string_view s, int64_t& out) {
+  bool negative = !s.empty() && s[0] == '-';
+  if (!s.empty() && (s[0] == '-' || s[0] == '+')) s.remove_prefix(1);
+  int base = 10;
+  if (s.size() > 1 && s[0] == '0') {
+    char c = static_cast<char>(std::tolower(static_cast<unsigned char>(s[1])));
+    base = c == 'x' ? 16 : c == 'b' ? 2 : 8;
+    s.remove_prefix(c == 'x' || c == 'b' || c == 'o' ? 2 : 1);
+  }
+  if (s.empty() || s[0] == '-') return "parse error";
+  auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), out, base);
+  if (ec == std::errc::result_out_of_range) return "value out of range";
+  if (ec != std::errc{} || end != s.data() + s.size()) return "parse error";
+  out = negative ? -out : out;
+  return nullptr;
+}
+
+struct scanned {
+  flag_values flags;
+  std::vector<std::string> words; // from the first word that is no flag
+  std::string problem;            // empty: fine
+};
+
+std::string check_flag_value(const flag_row& row, const std::string& name,
+                             const std::string& text) {
+  int64_t n = 0;
+  if (row.kind == flag_kind::boolean && !parse_bool(text))
+    return "invalid boolean value \"" + text + "\" for -" + name + ": parse error";
+  if (row.kind != flag_kind::integer) return {};
+  auto why = parse_int(text, n);
+  return why ? "invalid value \"" + text + "\" for flag -" + name + ": " + why : std::string{};
+}
+
+scanned scan(std::span<const std::string> args) {
+  scanned out;
+  size_t i = 0;
+  for (; i < args.size() && args[i].size() > 1 && args[i][0] == '-'; ++i) {
+    if (args[i] == "--") {
+      ++i;
+      break;
+    }
+    auto name = args[i].substr(args[i][1] == '-' ? 2 : 1);
+    if (name.empty() || name[0] == '-' || name[0] == '=') {
+      out.problem = "bad flag syntax: " + args[i];
+      return out;
+    }
+    auto equals = name.find('=');
+    std::optional<std::string> text;
+    if (equals != std::string::npos) {
+      text = name.substr(equals + 1);
+      name.resize(equals);
+    }
+    auto row = find_flag(name);
+    if (!row) {
+      out.problem = "flag provided but not defined: -" + name;
+      return out;
+    }
+    if (!text && row->kind == flag_kind::boolean) text = "true";
+    if (!text && i + 1 < args.size()) text = args[++i];
+    if (!text) {
+      out.problem = "flag needs an argument: -" + name;
+      return out;
+    }
+    out.problem = check_flag_value(*row, name, *text);
+    if (!out.problem.empty()) return out;
+    out.flags.emplace_back(std::string(row->key), *text);
+  }
+  out.words.assign(args.begin() + static_cast<std::ptrdiff_t>(i), args.end());
+  return out;
+}
+
+std::optional<std::string> last(const flag_values& flags, std::string_view key) {
+  for (auto i = flags.rbegin(); i != flags.rend(); ++i)
+    if (i->first == key) return i->second;
+  return std::nullopt;
+}
+
+bool is_on(const flag_values& flags, std::string_view key) {
+  return parse_bool(last(flags, key).value_or("false")).value_or(false);
+}
+
+std::string lower(std::string s) {
+  std::transform(s.begin(), s.end(), s.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return s;
+}
+
+cli_result failed(std::string text) {
+  cli_result out;
+  out.action = cli_action::fail;
+  out.exit_code = 1;
+  out.diagnostics = "nats-server: " + std::move(text) + "\n";
+  return out;
+}
+
+/// Actions that need no configuration. Nothing: go on.
+std::optional<cli_result> immediate_action(const scanned& in, const parse_environment& env) {
+  cli_result out;
+  auto word = in.words.empty() ? std::string{} : lower(in.words[0]);
+  if (is_on(in.flags, "version")) {
+    out.action = cli_action::print_version;
+  } else if (is_on(in.flags, "help") || is_on(in.flags, "help_tls")) {
+    out.action = cli_action::print_help;
+  } else if (is_on(in.flags, "unsupported")) {
+    out.action = cli_action::print_unsupported;
+    out.output = unsupported_text();
+  } else if (word == "version" || word == "help") {
+    out.action = word == "help" ? cli_action::print_help : cli_action::print_version;
+  } else if (!in.words.empty()) {
+    return failed("unrecognized command: \"" + in.words[0] + "\"");
+  } else if (auto text = last(in.flags, "signal"); text && !text->empty()) {
+    auto request = parse_signal(*text, env);
+    if (!request) return failed(request.error().context);
+    out.action = cli_action::send_signal;
+    out.signal = *request;
+  } else {
+    return std::nullopt;
+  }
+  if (out.action == cli_action::print_version) out.output = version_text();
+  if (out.action == cli_action::print_help) out.output = std::string(help_text()) + "\n";
+  return out;
+}
+
+/// Reads the file named on the command line into `out`. Nothing: go on.
+std::optional<cli_result> read_file(const std::string& path, bool only_test,
+                                    const parse_environment& env, cli_result& out) {
+  auto loaded = load_file(path, env);
+  for (auto& n : loaded.notices)
+    out.diagnostics += only_test ? n.to_string() + "\n" : "";
+  if (!loaded.ok() || (only_test && !loaded.warnings.empty())) {
+    auto text = loaded.errors.size() == 1 && loaded.warnings.empty()
+                    ? loaded.errors[0].to_string() + "\n"
+                    : loaded.to_string();
+    auto failure = failed(text.substr(0, text.size() - 1));
+    failure.diagnostics = out.diagnostics + failure.diagnostics;
+    return failure;
+  }
+  out.options = std::move(loaded.options);
+  out.notices = std::move(loaded.notices);
+  if (!only_test) {
+    out.diagnostics += loaded.to_string();
+    return std::nullopt;
+  }
+  out.action = cli_action::test_config;
+  out.diagnostics +=
+      "nats-server: configuration file " + path + " is valid (" + out.options.config_digest + ")\n";
+  return out;
+}
+
+/// Flags that are more than one field.
+void apply_special(const std::string& key, const std::string& text, server_options& x) {
+  bool on = parse_bool(text).value_or(false);
+  if (key == "VV" || key == "DV" || key == "DVV") x.trace = on;
+  if (key == "DV" || key == "DVV") x.debug = on;
+  if (key == "VV" || key == "DVV") x.trace_verbose = on;
+  if (key == "user") x.authorization.user = text;
+  if (key == "pass") x.authorization.pass = text;
+  if (key == "auth") x.authorization.token = text;
+}
+
+} // namespace
+
+void apply_flags(const flag_values& flags, server_options& options) {
+  const server_options fresh;
+  for (auto& [key, text] : flags) {
+    auto row = find_key(key);
+    if (!row) continue;
+    std::visit(
+        [&, &text = text](auto field) {
+          using member = decltype(field);
+          if constexpr (!std::is_same_v<member, std::monostate>) {
+            using T = std::remove_cvref_t<decltype(options.*field)>;
+            if constexpr (std::is_same_v<T, bool>) {
+              options.*field = parse_bool(text).value_or(false);
+            } else if constexpr (std::is_integral_v<T>) {
+              int64_t n = 0;
+              parse_int(text, n);
+              options.*field = static_cast<T>(std::clamp<int64_t>(n, std::numeric_limits<T>::min(),
+                                                                  std::numeric_limits<T>::max()));
+            } else if constexpr (std::is_same_v<T, std::string>) {
+              options.*field = text;
+            }
+          }
+        },
+        row->field);
+  }
+  // As in the NATS server, the combined switches come after the single ones.
+  for (auto& [key, text] : flags)
+    apply_special(key, text, options);
+  if (options.port == 0) options.port = fresh.port;
+  if (options.host.empty()) options.host = fresh.host;
+}
+
+result<signal_request> parse_signal(const std::string& text, const parse_environment& env) {
+  auto bad = [](std::string why) { return troupe::error{errc::malformed, std::move(why)}; };
+  signal_request out;
+  auto equals = text.find('=');
+  out.name = text.substr(0, equals);
+  if (equals != std::string::npos) {
+    out.pid = text.substr(equals + 1);
+    if (auto second = out.pid.find('='); second != std::string::npos) {
+      auto rest = out.pid.substr(second + 1);
+      std::replace(rest.begin(), rest.end(), '=', ' ');
+      return bad("invalid signal parameters: [" + rest + "]");
+    }
+    if (auto contents = env.read_file ? env.read_file(out.pid) : result<std::string>(bad("")))
+      out.pid = contents->substr(0, contents->find_last_not_of(" \t\r\n") + 1);
+  }
+  out.is_prefix = out.pid.ends_with('*');
+  if (out.is_prefix) out.pid.pop_back();
+  int64_t n = 0;
+  auto first = out.pid.data();
+  auto [end, ec] = std::from_chars(first, first + out.pid.size(), n);
+  if (!out.pid.empty() && (ec != std::errc{} || end != first + out.pid.size()))
+    return bad("invalid pid: " + out.pid);
+  struct entry {
+    std::string_view name;
+    signal_command command;
+    int number;
+  };
+  static constexpr std::array<entry, 6> commands{{{"stop", signal_command::stop, SIGKILL},
+                                                  {"quit", signal_command::quit, SIGINT},
+                                                  {"term", signal_command::term, SIGTERM},
+                                                  {"reopen", signal_command::reopen, SIGUSR1},
+                                                  {"reload", signal_command::reload, SIGHUP},
+                                                  {"ldm", signal_command::lame_duck, SIGUSR2}}};
+  for (auto& c : commands) {
+    if (c.name != out.name) continue;
+    out.command = c.command;
+    out.number = c.number;
+    return out;
+  }
+  return bad("unknown signal \"" + out.name + "\"");
+}
+
+cli_result parse_command_line(std::span<const std::string> args, const parse_environment& env) {
+  auto in = scan(args);
+  if (!in.problem.empty()) {
+    // Go prints the usage after the problem, and its exit code is 0.
+    cli_result out;
+    out.action = cli_action::print_help;
+    out.diagnostics = in.problem + "\n";
+    out.output = std::string(help_text()) + "\n";
+    return out;
+  }
+  if (auto done = immediate_action(in, env)) return *done;
+  cli_result out;
+  out.flags = in.flags;
+  bool only_test = is_on(in.flags, "t");
+  auto path = last(in.flags, "config").value_or("");
+  if (path.empty() && only_test)
+    return failed("must specify [-c, --config] option to check configuration file syntax");
+  if (!path.empty())
+    if (auto done = read_file(path, only_test, env, out)) return *done;
+  apply_flags(in.flags, out.options);
+  auto secure = [&](std::string_view key) {
+    auto text = last(in.flags, key);
+    return text && *text != "false" && !text->empty();
+  };
+  for (auto key : {"tls", "tlsverify", "tlscert", "tlskey", "tlscacert"})
+    if (secure(key))
+      return failed("flag -" + std::string(key)
+                    + ": TLS is not built yet, refusing to listen without it");
+  return out;
+}
+
+std::vector<std::string> redact_arguments(std::span<const std::string> args) {
+  static constexpr std::string_view hidden = "[REDACTED]";
+  auto hide_url_user = [](std::string text) {
+    for (size_t at = text.find('@'); at != std::string::npos;) {
+      auto start = text.rfind("//", at);
+      auto comma = text.rfind(',', at);
+      if (start == std::string::npos || (comma != std::string::npos && comma > start))
+        start = comma == std::string::npos ? 0 : comma + 1;
+      else start += 2;
+      text.replace(start, at - start, hidden);
+      at = text.find('@', start + hidden.size() + 1);
+    }
+    return text;
+  };
+  std::vector<std::string> out(args.begin(), args.end());
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (out[i].size() < 2 || out[i][0] != '-') continue;
+    auto name = out[i].substr(out[i][1] == '-' ? 2 : 1);
+    auto equals = name.find('=');
+    auto flag = name.substr(0, equals);
+    bool secret = flag == "user" || flag == "pass" || flag == "auth";
+    if (!secret && flag != "routes" && flag != "cluster" && flag != "cluster_listen") continue;
+    auto redacted = [&](const std::string& s) {
+      return secret ? std::string(hidden) : hide_url_user(s);
+    };
+    if (equals != std::string::npos)
+      out[i] = out[i].substr(0, out[i].find('=') + 1) + redacted(name.substr(equals + 1));
+    else if (i + 1 < out.size()) out[i + 1] = redacted(out[i + 1]);
+  }
+  return out;
+}
+
+} // namespace troupe::config

@@ -1,0 +1,81 @@
+#include "config/cli.hpp"
+#include "config/version.hpp"
+
+namespace troupe::config {
+
+std::string version_text() {
+  return "nats-server: v" + std::string(compatible_version) + "\ntroupe: v"
+         + std::string(own_version) + "\n";
+}
+
+std::string_view help_text() {
+  return R"(
+Usage: nats-server [options]
+
+Server Options:
+    -a, --addr, --net <host>         Listen for clients on this address (default: 0.0.0.0)
+    -p, --port <port>                Listen for clients on this port, -1 for any (default: 4222)
+    -n, --name
+        --server_name <name>         Name of this server (default: its id)
+    -P, --pid <file>                 Write the process id to this file
+    -m, --http_port <port>           Serve monitoring over http on this port
+    -ms,--https_port <port>          Serve monitoring over https on this port
+    -c, --config <file>              Read this configuration file
+    -t                               Check the configuration file and exit
+    -sl,--signal <signal>[=<pid>]    Signal a running server: ldm, stop, quit, term, reopen, reload
+                                     <pid> is a process id, a prefix of ids ending in *, or a pid file
+        --client_advertise <addr>    host[:port] that clients are told to connect to
+        --ports_file_dir <dir>       Write <executable>_<pid>.ports, the ports in use, to this directory
+        --unsupported                List the options that are accepted but not built yet
+
+Logging Options:
+    -l, --log <file>                 Log to this file
+    -T, --logtime                    Start log lines with the time (default: true)
+        --logtime_utc                Log times in UTC
+    -s, --syslog                     Log to syslog
+    -r, --remote_syslog <addr>       Log to this syslog server (udp://localhost:514)
+    -D, --debug                      Log at debug level
+    -V, --trace                      Log protocol lines
+    -VV                              Log protocol lines, the system account's too
+    -DV                              Debug and trace
+    -DVV                             Debug and trace, the system account's too
+        --log_size_limit <bytes>     Rename the log file when it exceeds this size (default: never)
+        --max_traced_msg_len <len>   Payload bytes shown in a trace line (default: all)
+
+JetStream Options:
+    -js, --jetstream                 Enable JetStream
+    -sd, --store_dir <dir>           Store streams in this directory
+
+Authorization Options:
+        --user <user>                User that clients must present
+        --pass <password>            Password that clients must present
+        --auth <token>               Token that clients must present
+
+TLS Options:
+        --tls                        Require TLS from clients, without certificates of their own
+        --tlscert <file>             Certificate of this server
+        --tlskey <file>              Private key of this server
+        --tlsverify                  Require TLS and a certificate from clients
+        --tlscacert <file>           Authorities that clients' certificates are checked against
+
+Cluster Options:
+        --routes <url-1, url-2>      Servers to connect to
+        --cluster <url>              Listen for the other servers of the cluster here
+        --cluster_name <name>        Name of the cluster (default: made up)
+        --no_advertise <bool>        Do not tell clients about the other servers
+        --cluster_advertise <addr>   host:port that other servers are told to connect to
+        --connect_retries <number>   Attempts to reach a server learned from others
+        --cluster_listen <url>       Same as --cluster
+
+Profiling Options:
+        --profile <port>             Accepted and ignored
+
+Common Options:
+    -h, --help                       Show this text
+    -v, --version                    Show the version
+        --help_tls                   Show help on TLS
+
+)";
+}
+
+} // namespace troupe::config

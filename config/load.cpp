@@ -1,0 +1,362 @@
+#include "config/load.hpp"
+
+#include "config/duration.hpp"
+#include "config/json.hpp"
+#include "config/load_context.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <tuple>
+
+namespace troupe::config {
+
+void load_context::warn(const value& at, std::string_view field, std::string_view reason) {
+  out.warnings.push_back(
+      {at.at, "invalid use of field \"" + std::string(field) + "\": " + std::string(reason)});
+}
+
+void load_context::notice(const value& at, const option_row& row) {
+  auto name = row.block.empty() ? std::string(row.name())
+                                : std::string(row.block) + "." + std::string(row.name());
+  auto effect = row.state == support::unbuilt_security
+                    ? "\" is not built yet: what it should protect is NOT protected"
+                    : "\" is not built yet and has no effect";
+  out.notices.push_back({at.at, "option \"" + name + effect});
+}
+
+void load_context::unknown(const value& at, const std::string& key) {
+  if (!at.used_as_variable) error(at, "unknown field \"" + key + "\"");
+}
+
+void load_context::wrong_type(const value& at, const char* wanted) {
+  error(at,
+        std::string("interface conversion: interface {} is ") + type_name(at) + ", not " + wanted);
+}
+
+namespace {
+
+struct host_port {
+  std::string host;
+  int port = 0;
+};
+
+/// "host:port" or a port alone. An error's context is the server's message.
+result<host_port> parse_listen(const value& v) {
+  auto bad = [](std::string text) { return troupe::error{errc::malformed, std::move(text)}; };
+  if (auto n = v.get<int64_t>()) {
+    if (*n < random_port || *n > 65535)
+      return bad("could not parse port \"" + std::to_string(*n) + "\"");
+    return host_port{"", static_cast<int>(*n)};
+  }
+  auto s = v.get<std::string>();
+  if (!s) return bad(std::string("expected port or host:port, got ") + type_name(v));
+  auto colon = s->rfind(':');
+  auto host = s->substr(0, std::min(colon, s->size()));
+  bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (colon == std::string::npos || (!bracketed && host.find(':') != std::string::npos))
+    return bad("could not parse address string \"" + *s + "\"");
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  auto text = s->substr(colon + 1);
+  int port = 0;
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (ec != std::errc{} || end != text.data() + text.size() || text.empty() || port < random_port
+      || port > 65535)
+    return bad("could not parse port \"" + text + "\"");
+  return host_port{host, port};
+}
+
+nanoseconds seconds_of(int64_t n) {
+  constexpr int64_t longest = INT64_MAX / 1'000'000'000;
+  return std::chrono::seconds{std::clamp(n, -longest, longest)};
+}
+
+/// Writes a value of the row's type into the row's field.
+struct setter {
+  load_context& ctx;
+  const option_row& row;
+  const std::string& key;
+  const value& v;
+
+  void operator()(std::monostate) {}
+
+  void operator()(bool server_options::*field) {
+    if (auto b = ctx.boolean(v)) ctx.options.*field = *b;
+  }
+  template <class Int>
+  requires std::is_integral_v<Int>
+  void operator()(Int server_options::*field) {
+    auto n = ctx.integer(v);
+    if (!n) return;
+    if (*n > row.max) return ctx.error(v, key + " value is too big");
+    if (*n < row.min) return ctx.error(v, key + " value can not be negative");
+    ctx.options.*field = static_cast<Int>(*n);
+  }
+  void operator()(std::string server_options::*field) {
+    if (auto s = ctx.text(v)) ctx.options.*field = *s;
+  }
+  void operator()(nanoseconds server_options::*field) {
+    if (auto s = v.get<std::string>()) {
+      auto d = parse_duration(*s);
+      if (!d)
+        return ctx.error(v, "error parsing " + std::string(row.name()) + ": " + d.error().context);
+      ctx.options.*field = *d;
+    } else if (auto n = ctx.integer(v)) {
+      ctx.warn(v, row.name(), std::string(row.name()) + " should be converted to a duration");
+      ctx.options.*field = seconds_of(*n);
+    }
+  }
+  void operator()(std::vector<std::string> server_options::*field) {
+    auto& tags = ctx.options.*field;
+    tags.clear();
+    auto add = [&](const value& x) {
+      auto s = x.get<std::string>();
+      if (!s)
+        return ctx.error(v, std::string("error parsing tags: unsupported type ") + type_name(x)
+                                + " where string is expected");
+      std::string tag;
+      for (char c : *s)
+        tag.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
+      tag.erase(0, std::min(tag.find_first_not_of(" \t"), tag.size()));
+      tag.erase(tag.find_last_not_of(" \t") + 1);
+      if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+    };
+    if (auto list = v.get<array>()) std::for_each(list->begin(), list->end(), add);
+    else if (v.get<std::string>()) add(v);
+    else ctx.error(v, std::string("error parsing tags: unsupported type ") + type_name(v));
+  }
+  void operator()(std::map<std::string, std::string> server_options::*field) {
+    auto m = v.get<map>();
+    if (!m)
+      return ctx.error(v, std::string("error parsing metadata: unsupported type ") + type_name(v));
+    for (auto& [name, x] : *m)
+      if (auto s = ctx.text(x)) (ctx.options.*field)[name] = *s;
+  }
+  void operator()(std::map<std::string, bool> server_options::*field) {
+    auto m = v.get<map>();
+    if (!m)
+      return ctx.error(v, std::string("error parsing feature flags: unsupported type ")
+                              + type_name(v));
+    for (auto& [name, x] : *m) {
+      if (auto b = x.get<bool>()) (ctx.options.*field)[name] = *b;
+      else
+        ctx.error(x, "error parsing feature flag \"" + name + "\": expected bool, got "
+                         + type_name(x));
+    }
+  }
+};
+
+void load_lame_duck(load_context& ctx, std::string_view name, const value& v) {
+  auto s = ctx.text(v);
+  if (!s) return;
+  auto d = parse_duration(*s);
+  if (!d) return ctx.error(v, "error parsing " + std::string(name) + ": " + d.error().context);
+  if (name == "lame_duck_duration") {
+    if (*d < 30s)
+      return ctx.error(v, "invalid lame_duck_duration of " + format_duration(*d)
+                              + ", minimum is 30 seconds");
+    ctx.options.lame_duck_duration = *d;
+  } else {
+    if (*d < 0s) return ctx.error(v, "invalid lame_duck_grace_period, needs to be positive");
+    ctx.options.lame_duck_grace_period = *d;
+  }
+}
+
+void load_listen(load_context& ctx, std::string_view name, const value& v) {
+  auto hp = parse_listen(v);
+  if (!hp) return ctx.error(v, hp.error().context);
+  auto& o = ctx.options;
+  if (name == "listen") {
+    o.host = hp->host;
+    o.port = hp->port;
+    return;
+  }
+  o.http_host = hp->host;
+  (name == "http" ? o.http_port : o.https_port) = hp->port;
+}
+
+/// The options that are more than one field, or need a check of their own.
+void load_special(load_context& ctx, std::string_view name, const value& v) {
+  auto& o = ctx.options;
+  if (name == "listen" || name == "http" || name == "https") return load_listen(ctx, name, v);
+  if (name == "authorization") return load_authorization(ctx, v);
+  if (name == "lame_duck_duration" || name == "lame_duck_grace_period")
+    return load_lame_duck(ctx, name, v);
+  if (name == "server_name") {
+    auto s = ctx.text(v);
+    if (s && s->find(' ') != std::string::npos)
+      return ctx.error(v, "server name cannot contain spaces");
+    if (s) o.server_name = *s;
+  } else if (name == "max_connections") {
+    if (auto n = ctx.integer(v)) o.max_connections = *n == 0 ? -1 : *n;
+  } else if (name == "write_timeout") {
+    auto s = ctx.text(v);
+    if (!s) return;
+    if (*s != "default" && *s != "close" && *s != "retry")
+      return ctx.error(v, "write_timeout must be 'default', 'close' or 'retry'");
+    o.write_timeout = *s == "close"   ? write_timeout_policy::close
+                      : *s == "retry" ? write_timeout_policy::retry
+                                      : write_timeout_policy::unset;
+  } else if (name == "accounts") {
+    o.has_accounts = true;
+  } else if (name == "jetstream") {
+    auto s = v.get<std::string>();
+    auto b = v.get<bool>();
+    o.jetstream = b ? *b : v.get<map>() != nullptr || (s && (*s == "enabled" || *s == "enable"));
+  }
+}
+
+/// A file may say 0 where it means "the default".
+void fill_defaults(server_options& o) {
+  const server_options fresh;
+  auto fill = [](auto& x, const auto& y) {
+    if (x == std::remove_cvref_t<decltype(x)>{}) x = y;
+  };
+  fill(o.host, fresh.host);
+  fill(o.port, fresh.port);
+  fill(o.max_control_line, fresh.max_control_line);
+  fill(o.max_payload, fresh.max_payload);
+  fill(o.max_pending, fresh.max_pending);
+  fill(o.max_connections, fresh.max_connections);
+  fill(o.max_closed_clients, fresh.max_closed_clients);
+  fill(o.ping_interval, fresh.ping_interval);
+  fill(o.ping_max, fresh.ping_max);
+  fill(o.write_deadline, fresh.write_deadline);
+  fill(o.lame_duck_grace_period, fresh.lame_duck_grace_period);
+}
+
+void sort_by_place(std::vector<diagnostic>& list) {
+  std::stable_sort(list.begin(), list.end(), [](const diagnostic& a, const diagnostic& b) {
+    auto place = [](const diagnostic& d) {
+      return std::make_tuple(d.at.file ? std::string_view(*d.at.file) : std::string_view{},
+                             d.at.line, d.at.column);
+    };
+    return place(a) < place(b);
+  });
+}
+
+} // namespace
+
+void check_block(load_context& ctx, const value& v, std::string_view block) {
+  if (auto list = v.get<array>()) {
+    for (auto& entry : *list)
+      check_block(ctx, entry, block);
+    return;
+  }
+  auto m = v.get<map>();
+  if (!m || block.empty() || block == "*") return;
+  if (block[0] == '*') { // any key, each holding such a block
+    for (auto& [key, entry] : *m)
+      check_block(ctx, entry, block.substr(1));
+    return;
+  }
+  for (auto& [key, field] : *m) {
+    auto row = find_option(block, key);
+    if (!row) {
+      ctx.unknown(field, key);
+      continue;
+    }
+    switch (row->type) {
+    case option_type::boolean:
+      ctx.boolean(field);
+      break;
+    case option_type::integer:
+      ctx.integer(field);
+      break;
+    case option_type::text:
+      ctx.text(field);
+      break;
+    case option_type::map:
+      ctx.block(field);
+      break;
+    default:
+      break;
+    }
+    check_block(ctx, field, row->nested);
+  }
+}
+
+std::string load_result::to_string() const {
+  std::string out;
+  for (auto list : {&warnings, &errors})
+    for (auto& d : *list)
+      out += d.to_string() + "\n";
+  return out;
+}
+
+load_result load(const value& root, server_options base) {
+  load_result out;
+  out.options = std::move(base);
+  load_context ctx{out.options, out};
+  auto m = root.get<map>();
+  if (!m || m->empty()) {
+    auto file = root.at.file ? *root.at.file : std::string{};
+    out.warnings.push_back({root.at, file + ": config has no values or is empty", false});
+    return out;
+  }
+  for (auto& [key, v] : *m) {
+    auto row = find_option("", key);
+    if (!row) {
+      ctx.unknown(v, key);
+      continue;
+    }
+    if (row->field.index() != 0) {
+      std::visit(setter{ctx, *row, key, v}, row->field);
+    } else {
+      load_special(ctx, row->name(), v);
+      if (row->state != support::built) {
+        if (row->type == option_type::map) ctx.block(v);
+        check_block(ctx, v, row->nested);
+      }
+    }
+    if (row->state == support::unbuilt || row->state == support::unbuilt_security)
+      ctx.notice(v, *row);
+  }
+  for (auto name : {"trace_verbose", "trace_headers"})
+    for (auto& [key, v] : *m)
+      if (auto row = find_option("", key); row && row->name() == name)
+        if (auto on = v.get<bool>()) out.options.trace = *on || out.options.trace;
+  fill_defaults(out.options);
+  sort_by_place(out.errors);
+  sort_by_place(out.warnings);
+  sort_by_place(out.notices);
+  return out;
+}
+
+load_result load_file(const std::string& path, const parse_environment& env, server_options base) {
+  auto parsed = parse_file(path, env);
+  if (parsed.failure) {
+    load_result out;
+    out.options = std::move(base);
+    out.errors.push_back(std::move(*parsed.failure));
+    out.options.config_file = path;
+    return out;
+  }
+  auto out = load(parsed.root, std::move(base));
+  out.options.config_file = path;
+  out.options.config_digest = digest(parsed.root);
+  return out;
+}
+
+result<void> validate(const server_options& o) {
+  auto bad = [](std::string text) { return troupe::error{errc::malformed, std::move(text)}; };
+  if (o.lame_duck_duration > 0s && o.lame_duck_grace_period >= o.lame_duck_duration)
+    return bad("lame duck grace period (" + format_duration(o.lame_duck_grace_period)
+               + ") should be strictly lower than lame duck duration ("
+               + format_duration(o.lame_duck_duration) + ")");
+  if (o.max_payload > o.max_pending)
+    return bad("max_payload (" + std::to_string(o.max_payload)
+               + ") cannot be higher than max_pending (" + std::to_string(o.max_pending) + ")");
+  if (o.server_name.find(' ') != std::string::npos) return bad("server name cannot contain spaces");
+  if (o.no_auth_user.empty()) return {};
+  if (o.has_accounts) return {}; // the user may live there
+  auto& users = o.authorization.users;
+  if (users.empty())
+    return bad("no_auth_user: \"" + o.no_auth_user + "\" present, but users/nkeys are not defined");
+  for (auto& user : users)
+    if (user.name == o.no_auth_user || user.nkey == o.no_auth_user) return {};
+  return bad("no_auth_user: \"" + o.no_auth_user
+             + "\" not present as user or nkey in authorization block or account configuration");
+}
+
+} // namespace troupe::config

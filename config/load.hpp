@@ -1,0 +1,37 @@
+// A parsed file -> checked options, with every problem at once.
+//
+// Pure except for load_file. Never throws on any input; the options are usable even when there were
+// errors, but a caller that starts a node must refuse them.
+#pragma once
+
+#include "config/options.hpp"
+#include "config/parser.hpp"
+#include "config/value.hpp"
+
+#include <string>
+#include <vector>
+
+namespace troupe::config {
+
+struct load_result {
+  server_options options;
+  std::vector<diagnostic> errors;   // refuse to start
+  std::vector<diagnostic> warnings; // the NATS server warns too; with -t it refuses
+  std::vector<diagnostic> notices;  // ours: an option is accepted but not built yet
+
+  bool ok() const { return errors.empty(); }
+  /// Warnings, then errors, one a line, each line ended: what the NATS server prints.
+  std::string to_string() const;
+};
+
+/// Applies a tree to `base`. Problems come sorted by their place.
+load_result load(const value& root, server_options base = {});
+
+/// Parses and loads a file; broken syntax is a single error. Sets config_file and config_digest.
+load_result load_file(const std::string& path, const parse_environment& env,
+                      server_options base = {});
+
+/// Checks between options, made before a node starts: an error's context is the server's message.
+result<void> validate(const server_options& options);
+
+} // namespace troupe::config

@@ -1,0 +1,20 @@
+// /healthz: 200 when the node serves clients. Pure.
+#pragma once
+
+#include "http/monitor_source.hpp"
+#include "http/query.hpp"
+
+#include <optional>
+#include <string>
+
+namespace troupe::http {
+
+result<health_request> parse_healthz(const query& params);
+
+/// The answer to arguments that contradict each other; nothing when they are fine.
+std::optional<observe::health_snapshot> check_healthz(const health_request& request);
+
+/// Compact JSON; the status code travels as the HTTP status.
+std::string render_healthz(const observe::health_snapshot& health);
+
+} // namespace troupe::http

@@ -1,0 +1,139 @@
+#include "http/endpoints/varz.hpp"
+
+#include "config/version.hpp"
+#include "http/render.hpp"
+
+namespace troupe::http {
+
+namespace {
+
+void write_empty(json_writer& w, std::string_view name) {
+  w.key(name);
+  w.begin_object();
+  w.end_object();
+}
+
+template <class Map>
+void write_map(json_writer& w, std::string_view name, const Map& m) {
+  w.key(name);
+  w.begin_object();
+  for (auto& [key, value] : m)
+    w.member(key, value);
+  w.end_object();
+}
+
+void write_kinds(json_writer& w, std::string_view name, const observe::kind_counts& counts) {
+  w.key(name);
+  w.begin_object();
+  w.member("clients", counts.clients);
+  w.member("routes", counts.routes);
+  w.member("gateways", counts.gateways);
+  w.member("leafs", counts.leafs);
+  w.end_object();
+}
+
+void write_identity(json_writer& w, const observe::node_snapshot& node) {
+  w.member("server_id", node.server_id);
+  w.member("server_name", node.server_name);
+  w.member("version", std::string(config::compatible_version));
+  w.member("proto", config::protocol_level);
+  w.member_if("git_commit", node.git_commit);
+  w.member("go", node.runtime);
+  w.member("host", node.host);
+  w.member("port", node.port);
+  w.member_if("auth_required", node.auth_required);
+  w.member_if("ip", node.ip);
+  w.member_if("connect_urls", node.connect_urls);
+}
+
+/// The port in use of a listener, or what was asked for when it is not there.
+int port_of(const observe::node_snapshot& node, std::string_view kind, int asked) {
+  for (auto& listener : node.listeners)
+    if (listener.kind == kind) return listener.port;
+  return asked;
+}
+
+void write_limits(json_writer& w, const observe::node_snapshot& node,
+                  const config::server_options& o) {
+  w.member("max_connections", o.max_connections);
+  w.member_if("max_subscriptions", o.max_subscriptions);
+  w.member("ping_interval", o.ping_interval.count());
+  w.member("ping_max", o.ping_max);
+  w.member("http_host", o.http_host.empty() ? o.host : o.http_host);
+  w.member("http_port", o.http_port == 0 ? 0 : port_of(node, "http", o.http_port));
+  w.member("http_base_path", o.http_base_path);
+  w.member("https_port", o.https_port);
+  w.member("auth_timeout", std::chrono::duration<double>(o.authorization.timeout).count());
+  w.member("max_control_line", o.max_control_line);
+  w.member("max_payload", o.max_payload);
+  w.member("max_pending", o.max_pending);
+  for (auto block : {"cluster", "gateway", "leaf", "mqtt", "websocket", "jetstream"})
+    write_empty(w, block);
+  w.member("tls_timeout", 2.0);
+  w.member("write_deadline", o.write_deadline.count());
+  if (o.write_timeout != config::write_timeout_policy::unset)
+    w.member("write_timeout",
+             o.write_timeout == config::write_timeout_policy::close ? "close" : "retry");
+}
+
+void write_process(json_writer& w, const varz_view& view) {
+  w.member("start", format_time(view.node.start));
+  w.member("now", format_time(view.now));
+  w.member("uptime", format_uptime(view.now - view.node.start));
+  w.member("mem", view.usage.memory_bytes);
+  w.member("cores", view.node.cores);
+  w.member("gomaxprocs", view.node.drivers);
+  w.member("cpu", view.usage.cpu_percent);
+}
+
+void write_traffic(json_writer& w, const observe::reactor_snapshot& sum) {
+  w.member("connections", sum.connections);
+  w.member("total_connections", sum.total_connections);
+  w.member("routes", 0);
+  w.member("remotes", 0);
+  w.member("leafnodes", 0);
+  w.member("in_msgs", sum.in_msgs);
+  w.member("in_bytes", sum.in_bytes);
+  w.member("in_client_msgs", sum.in_client_msgs);
+  w.member("in_client_bytes", sum.in_client_bytes);
+  w.member("out_msgs", sum.out_msgs);
+  w.member("out_bytes", sum.out_bytes);
+  w.member("out_client_msgs", sum.out_client_msgs);
+  w.member("out_client_bytes", sum.out_client_bytes);
+  w.member("slow_consumers", sum.slow_consumers.total());
+  w.member("stale_connections", sum.stale_connections.total());
+  w.member("stalled_clients", sum.stalls);
+  w.member("subscriptions", sum.subscriptions);
+}
+
+} // namespace
+
+std::string render_varz(const varz_view& view) {
+  static const config::server_options defaults;
+  auto& options = view.node.options ? *view.node.options : defaults;
+  observe::reactor_snapshot sum;
+  for (auto& reactor : view.reactors)
+    sum += reactor;
+  return document([&](json_writer& w) {
+    write_identity(w, view.node);
+    write_limits(w, view.node, options);
+    write_process(w, view);
+    write_traffic(w, sum);
+    write_map(w, "http_req_stats", view.http_req_stats);
+    w.member("config_load_time", format_time(view.node.config_load_time));
+    w.member("config_digest", options.config_digest);
+    w.member_if("tags", options.server_tags);
+    if (!options.server_metadata.empty()) write_map(w, "metadata", options.server_metadata);
+    if (!options.feature_flags.empty()) write_map(w, "feature_flags", options.feature_flags);
+    w.member_if("system_account", view.node.system_account);
+    write_kinds(w, "slow_consumer_stats", sum.slow_consumers);
+    write_kinds(w, "stale_connection_stats", sum.stale_connections);
+    w.key("disk_io_wait_stats");
+    w.begin_object();
+    for (auto name : {"waiters", "waits", "wait_time", "max_wait_time"})
+      w.member(name, 0);
+    w.end_object();
+  });
+}
+
+} // namespace troupe::http

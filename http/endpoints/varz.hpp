@@ -1,0 +1,29 @@
+// /varz: the node as a whole. Pure.
+#pragma once
+
+#include "actors/observe/snapshots.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace troupe::http {
+
+/// What the process uses, as the operating system tells.
+struct process_usage {
+  int64_t memory_bytes = 0; // resident
+  double cpu_percent = 0;
+};
+
+struct varz_view {
+  const observe::node_snapshot& node;
+  const std::vector<observe::reactor_snapshot>& reactors;
+  process_usage usage;
+  const std::map<std::string, uint64_t>& http_req_stats;
+  observe::wall_time now;
+};
+
+std::string render_varz(const varz_view& view);
+
+} // namespace troupe::http

@@ -1,0 +1,233 @@
+#include "http/monitor_server.hpp"
+
+#include "http/router.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+
+#include <ctime>
+#include <list>
+#include <optional>
+#include <thread>
+
+namespace troupe::http {
+
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using asio::ip::tcp;
+using error_code = boost::system::error_code;
+
+std::string http_date() {
+  std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char buffer[64];
+  auto n = std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+  return {buffer, n};
+}
+
+class session;
+/// All sessions, the one without traffic for the longest time first.
+using session_list = std::list<session*>;
+
+/// One connection. Lives as long as an operation is under way.
+class session : public std::enable_shared_from_this<session> {
+public:
+  session(tcp::socket socket, router& pages, const monitor_config& limits, session_list& peers)
+      : stream_(std::move(socket)), pages_(pages), limits_(limits), peers_(peers),
+        place_(peers.insert(peers.end(), this)) {}
+  ~session() { peers_.erase(place_); }
+
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+
+  void run() { read_first(); }
+
+  void close() {
+    error_code ignored;
+    stream_.cancel();
+    stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
+    stream_.socket().close(ignored);
+  }
+
+private:
+  void touch() { peers_.splice(peers_.end(), peers_, place_); }
+
+  void read_first() {
+    stream_.expires_after(limits_.request_timeout);
+    read();
+  }
+
+  /// Waits for the next request's first byte with the idle timeout, then for the rest of it.
+  void read_next() {
+    if (buffer_.size() > 0) return read_first();
+    stream_.expires_after(limits_.idle_timeout);
+    stream_.async_read_some(buffer_.prepare(4096), [self = shared_from_this()](auto ec, auto n) {
+      if (ec) return self->close();
+      self->buffer_.commit(n);
+      self->read_first();
+    });
+  }
+
+  void read() {
+    touch();
+    parser_.emplace();
+    parser_->header_limit(limits_.header_bytes_max);
+    parser_->body_limit(limits_.body_bytes_max);
+    beast::http::async_read(stream_, buffer_, *parser_,
+                            [self = shared_from_this()](auto ec, auto) { self->on_read(ec); });
+  }
+
+  void on_read(error_code ec) {
+    if (!ec) {
+      auto& request = parser_->get();
+      auto target = request.target();
+      return answer(pages_.handle({target.data(), target.size()}), request.keep_alive());
+    }
+    bool broken_request =
+        ec.category() == beast::http::make_error_code(beast::http::error::end_of_stream).category()
+        && ec != beast::http::error::end_of_stream && ec != beast::http::error::partial_message;
+    if (!broken_request) return close();
+    auto refused = [](int status, const char* text) {
+      return response{status, "text/plain; charset=utf-8", text, false, false};
+    };
+    if (ec == beast::http::error::header_limit || ec == beast::http::error::buffer_overflow)
+      return answer(refused(431, "431 Request Header Fields Too Large"), false);
+    if (ec == beast::http::error::body_limit)
+      return answer(refused(413, "413 Request Entity Too Large"), false);
+    answer(refused(400, "400 Bad Request"), false);
+  }
+
+  void answer(response page, bool keep_alive) {
+    using field = beast::http::field;
+    bool head = parser_->get().method() == beast::http::verb::head;
+    message_ = {};
+    message_.version(parser_->get().version() == 10 ? 10 : 11);
+    message_.result(static_cast<unsigned>(page.status));
+    if (page.allow_any_origin) message_.set(field::access_control_allow_origin, "*");
+    message_.set(field::content_type, page.content_type);
+    if (page.no_sniff) message_.set("X-Content-Type-Options", "nosniff");
+    message_.set(field::date, http_date());
+    message_.content_length(page.body.size());
+    message_.keep_alive(keep_alive);
+    if (!head) message_.body() = std::move(page.body);
+    touch();
+    stream_.expires_after(limits_.write_timeout);
+    beast::http::async_write(stream_, message_,
+                             [self = shared_from_this(), keep_alive](auto ec, auto) {
+                               if (ec || !keep_alive) return self->close();
+                               self->read_next();
+                             });
+  }
+
+  beast::tcp_stream stream_;
+  beast::flat_buffer buffer_;
+  std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
+  beast::http::response<beast::http::string_body> message_;
+  router& pages_;
+  const monitor_config& limits_;
+  session_list& peers_;
+  session_list::iterator place_;
+};
+
+} // namespace
+
+struct monitor_server::impl {
+  impl(monitor_config c, monitor_source& source)
+      : config(std::move(c)), pages(source, config.base_path), acceptor(context), retry(context) {}
+
+  result<void> listen();
+  void accept();
+  void admit(tcp::socket socket);
+
+  monitor_config config;
+  router pages;
+  session_list sessions; // outlives the context, whose handlers own the sessions
+  asio::io_context context{1};
+  tcp::acceptor acceptor;
+  asio::steady_timer retry;
+  std::thread thread;
+  int port = 0;
+};
+
+result<void> monitor_server::impl::listen() {
+  auto shown = config.host + ":" + std::to_string(config.port);
+  auto failed = [&](const error_code& ec) {
+    return troupe::error{errc::unavailable, "can't listen to the monitor port: listen tcp " + shown
+                                                + ": " + ec.message()};
+  };
+  error_code ec;
+  auto port_text = std::to_string(config.port < 0 ? 0 : config.port);
+  tcp::resolver resolver(context);
+  auto found = resolver.resolve(config.host, port_text, tcp::resolver::passive, ec);
+  if (ec || found.empty()) return failed(ec);
+  auto endpoint = found.begin()->endpoint();
+  acceptor.open(endpoint.protocol(), ec);
+  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec) acceptor.bind(endpoint, ec);
+  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+  if (ec) return failed(ec);
+  port = acceptor.local_endpoint(ec).port();
+  return {};
+}
+
+void monitor_server::impl::accept() {
+  acceptor.async_accept([this](error_code ec, tcp::socket socket) {
+    if (!acceptor.is_open()) return;
+    if (!ec) {
+      admit(std::move(socket));
+      return accept();
+    }
+    // Out of descriptors, most likely: look again a little later.
+    retry.expires_after(std::chrono::milliseconds{100});
+    retry.async_wait([this](error_code stopped) {
+      if (!stopped) accept();
+    });
+  });
+}
+
+void monitor_server::impl::admit(tcp::socket socket) {
+  if (sessions.size() >= config.connections_max && !sessions.empty()) {
+    auto idle = sessions.front();
+    // Its handlers run later; until then it must not be chosen again.
+    sessions.splice(sessions.end(), sessions, sessions.begin());
+    idle->close();
+    if (sessions.size() >= config.connections_max * 2) return;
+  }
+  std::make_shared<session>(std::move(socket), pages, config, sessions)->run();
+}
+
+monitor_server::monitor_server(monitor_config config, monitor_source& source)
+    : impl_(std::make_unique<impl>(std::move(config), source)) {}
+
+monitor_server::~monitor_server() { stop(); }
+
+result<void> monitor_server::start() {
+  if (auto good = impl_->listen(); !good) return good;
+  impl_->accept();
+  impl_->thread = std::thread([this] { impl_->context.run(); });
+  return {};
+}
+
+int monitor_server::port() const { return impl_->port; }
+
+void monitor_server::stop() {
+  if (!impl_->thread.joinable()) return;
+  asio::post(impl_->context, [this] {
+    error_code ignored;
+    impl_->acceptor.close(ignored);
+    impl_->retry.cancel();
+    for (auto s : impl_->sessions)
+      s->close();
+  });
+  impl_->thread.join();
+}
+
+} // namespace troupe::http

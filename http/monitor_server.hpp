@@ -1,0 +1,55 @@
+// The monitoring listener: HTTP on one thread of its own.
+//
+// Bounded against hostile peers: header size, body size, time to send a request, time to take the
+// answer, and number of connections (the one that was idle longest makes room). The source's
+// methods run on the monitor's thread, so a slow answer delays other monitoring requests and
+// nothing else.
+#pragma once
+
+#include "http/monitor_source.hpp"
+#include "protocol/result.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace troupe::http {
+
+struct monitor_config {
+  std::string host = "0.0.0.0";
+  int port = -1; // -1: any free port
+  std::string base_path;
+  std::chrono::milliseconds request_timeout{5000}; // from connect, or the last answer, see below
+  std::chrono::milliseconds idle_timeout{60000};   // between requests of one connection
+  std::chrono::milliseconds write_timeout{30000};
+  uint32_t header_bytes_max = 32 * 1024;
+  uint64_t body_bytes_max = 64 * 1024; // bodies are read and ignored
+  size_t connections_max = 256;
+};
+
+class monitor_server {
+public:
+  /// The source must outlive the server.
+  monitor_server(monitor_config config, monitor_source& source);
+  ~monitor_server(); // stops
+
+  monitor_server(const monitor_server&) = delete;
+  monitor_server& operator=(const monitor_server&) = delete;
+
+  /// Binds, listens and starts the thread. Errors: `unavailable`, with the address in the context.
+  result<void> start();
+
+  /// The port in use; valid after start.
+  int port() const;
+
+  /// Closes everything and joins the thread. Any thread but the monitor's; twice is fine.
+  void stop();
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace troupe::http

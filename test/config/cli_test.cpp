@@ -1,0 +1,139 @@
+#include "config/cli.hpp"
+#include "test/catch.hpp"
+
+#include <csignal>
+
+using namespace troupe;
+using namespace troupe::config;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+parse_environment world() {
+  return {[](const std::string& path) -> result<std::string> {
+            if (path == "n.conf")
+              return std::string("port: 5000\ndebug: true\nlogtime: true\nserver_name: file\n");
+            if (path == "warn.conf") return std::string("ping_interval: 10\n");
+            if (path == "bad.conf") return std::string("foo: 1\nport: x\n");
+            if (path == "later.conf") return std::string("mqtt { port: 1 }\n");
+            if (path == "n.pid") return std::string("4711\n");
+            return troupe::error{errc::unavailable, "open " + path + ": no such file or directory"};
+          },
+          nullptr};
+}
+
+cli_result run(std::vector<std::string> args) { return parse_command_line(args, world()); }
+
+} // namespace
+
+TEST_CASE("cli: flags take one dash or two, a space or an equals sign", "[config]") {
+  CHECK(run({"-p", "1"}).options.port == 1);
+  CHECK(run({"--port=2"}).options.port == 2);
+  CHECK(run({"-port", "-1"}).options.port == -1);
+  CHECK(run({"--addr", "h"}).options.host == "h");
+  CHECK(run({"-p", "1", "-port", "2"}).options.port == 2);
+  CHECK(run({"-p", "0x10"}).options.port == 16);
+  auto o = run({"-DVV", "-T=false", "--user", "u", "--pass=p", "-m", "8222", "-js"}).options;
+  CHECK((o.debug && o.trace && o.trace_verbose && !o.logtime && o.jetstream));
+  CHECK(o.authorization.user == "u");
+  CHECK(o.http_port == 8222);
+}
+
+TEST_CASE("cli: flags win over the file, the file over defaults", "[config]") {
+  auto out = run({"-c", "n.conf", "-p", "1", "-D=false"});
+  CHECK(out.action == cli_action::run);
+  CHECK(out.options.port == 1);
+  CHECK_FALSE(out.options.debug);
+  CHECK(out.options.server_name == "file");
+  CHECK(out.options.config_file == "n.conf");
+  server_options reloaded;
+  apply_flags(out.flags, reloaded);
+  CHECK(reloaded.port == 1);
+}
+
+TEST_CASE("cli: mistakes print the server's words and its exit code", "[config]") {
+  struct golden {
+    std::vector<std::string> args;
+    const char* text;
+    int code;
+  };
+  for (auto& [args, text, code] : std::vector<golden>{
+           {{"-foo"}, "flag provided but not defined: -foo\n", 0},
+           {{"-p"}, "flag needs an argument: -p\n", 0},
+           {{"-p", "x"}, "invalid value \"x\" for flag -p: parse error\n", 0},
+           {{"-p", "99999999999999999999"},
+            "invalid value \"99999999999999999999\" for flag -p: value out of range\n",
+            0},
+           {{"-D=zz"}, "invalid boolean value \"zz\" for -D: parse error\n", 0},
+           {{"---x"}, "bad flag syntax: ---x\n", 0},
+           {{"foo"}, "nats-server: unrecognized command: \"foo\"\n", 1},
+           {{"-D", "false"}, "nats-server: unrecognized command: \"false\"\n", 1},
+           {{"-t"},
+            "nats-server: must specify [-c, --config] option to check configuration file syntax\n",
+            1},
+           {{"-c", "nope"}, "nats-server: open nope: no such file or directory\n", 1},
+           {{"-sl=foo=1"}, "nats-server: unknown signal \"foo\"\n", 1},
+           {{"-sl", "ldm=abc"}, "nats-server: invalid pid: abc\n", 1},
+           {{"-sl", "reload=1=2"}, "nats-server: invalid signal parameters: [2]\n", 1},
+       }) {
+    auto out = run(args);
+    CHECK(out.diagnostics == text);
+    CHECK(out.exit_code == code);
+  }
+}
+
+TEST_CASE("cli: -t tests the file", "[config]") {
+  auto good = run({"-t", "-c", "n.conf"});
+  CHECK(good.action == cli_action::test_config);
+  CHECK(contains(good.diagnostics, "nats-server: configuration file n.conf is valid (sha256:"));
+  auto bad = run({"-t", "-c", "bad.conf"});
+  CHECK(bad.exit_code == 1);
+  CHECK(bad.diagnostics
+        == "nats-server: bad.conf:1:0: unknown field \"foo\"\nbad.conf:2:1: interface "
+           "conversion: interface {} is string, not int64\n");
+  CHECK(run({"-t", "-c", "warn.conf"}).exit_code == 1);
+  CHECK(run({"-c", "warn.conf"}).action == cli_action::run);
+  auto later = run({"-t", "-c", "later.conf"});
+  CHECK(later.action == cli_action::test_config);
+  CHECK(contains(later.diagnostics, "option \"mqtt\" is not built yet"));
+}
+
+TEST_CASE("cli: version, help and the list of unbuilt options", "[config]") {
+  for (auto args : {std::vector<std::string>{"-v"}, {"--version"}, {"version"}, {"VERSION"}}) {
+    auto out = run(args);
+    CHECK(out.action == cli_action::print_version);
+    CHECK(out.output == "nats-server: v2.15.2\ntroupe: v0.1.0\n");
+  }
+  CHECK(run({"help"}).action == cli_action::print_help);
+  CHECK(contains(run({"-h"}).output, "Usage: nats-server [options]"));
+  CHECK(contains(run({"--unsupported"}).output, "jetstream"));
+}
+
+TEST_CASE("cli: signals name a process, a pid file or a prefix", "[config]") {
+  auto out = run({"--signal", "ldm=n.pid"});
+  CHECK(out.action == cli_action::send_signal);
+  CHECK(out.signal.number == SIGUSR2);
+  CHECK(out.signal.pid == "4711");
+  CHECK(run({"-sl", "reload"}).signal.pid.empty());
+  auto prefix = run({"-sl", "stop=47*"}).signal;
+  CHECK(prefix.is_prefix);
+  CHECK(prefix.pid == "47");
+}
+
+TEST_CASE("cli: TLS flags are refused rather than ignored", "[config]") {
+  CHECK(run({"--tls"}).exit_code == 1);
+  CHECK(run({"--tls=false"}).exit_code == 0);
+}
+
+TEST_CASE("cli: secrets are redacted", "[config]") {
+  std::vector<std::string> args{
+      "--user", "bob", "-pass=x", "--routes", "nats://u:p@h:1,nats://i", "-cluster=nats://a:b@c:-1",
+      "-D"};
+  CHECK(redact_arguments(args)
+        == std::vector<std::string>{"--user", "[REDACTED]", "-pass=[REDACTED]", "--routes",
+                                    "nats://[REDACTED]@h:1,nats://i",
+                                    "-cluster=nats://[REDACTED]@c:-1", "-D"});
+}

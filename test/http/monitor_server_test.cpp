@@ -1,0 +1,142 @@
+// The live server on the loopback, with a fake source and raw sockets.
+#include "http/monitor_server.hpp"
+#include "test/catch.hpp"
+#include "test/http/fake_source.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+using namespace troupe;
+using namespace troupe::http;
+using namespace std::chrono_literals;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// A blocking client connection, closed at the end of its scope.
+class client {
+public:
+  explicit client(int port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    timeval patience{5, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(port));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
+  }
+  client(const client&) = delete;
+  client& operator=(const client&) = delete;
+  ~client() { close(fd_); }
+
+  void send(const std::string& text) { ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
+
+  /// Everything until `end` was seen, or the server closed.
+  std::string read_until(const std::string& end) {
+    std::string out;
+    char buffer[4096];
+    while (end.empty() || !contains(out, end)) {
+      auto n = recv(fd_, buffer, sizeof buffer, 0);
+      if (n <= 0) break;
+      out.append(buffer, static_cast<size_t>(n));
+    }
+    return out;
+  }
+  std::string read_all() { return read_until(""); }
+
+private:
+  int fd_;
+};
+
+monitor_config loopback() {
+  monitor_config c;
+  c.host = "127.0.0.1";
+  return c;
+}
+
+} // namespace
+
+TEST_CASE("monitor: serves pages over one connection", "[http]") {
+  fake_source source;
+  monitor_server server(loopback(), source);
+  REQUIRE(server.start());
+  client c(server.port());
+  c.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  auto first = c.read_until("ok\"}");
+  CHECK(contains(first, "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Type: "
+                        "application/json\r\nDate: "));
+  CHECK(contains(first, "\r\nContent-Length: 15\r\n\r\n{\"status\":\"ok\"}"));
+  c.send("POST /varz HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi"
+         "HEAD /connz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  auto rest = c.read_all();
+  CHECK(contains(rest, "\"/healthz\": 1"));
+  CHECK(rest.ends_with("\r\n\r\n")); // no body after HEAD
+}
+
+TEST_CASE("monitor: broken and oversized requests are refused", "[http]") {
+  fake_source source;
+  auto config = loopback();
+  config.header_bytes_max = 1024;
+  monitor_server server(config, source);
+  REQUIRE(server.start());
+  client garbage(server.port());
+  garbage.send("\x16\x03\x01 hello\r\n\r\n");
+  CHECK(contains(garbage.read_all(), "400 Bad Request"));
+  client large(server.port());
+  large.send("GET / HTTP/1.1\r\nX: " + std::string(4000, 'x') + "\r\n\r\n");
+  CHECK(contains(large.read_all(), "431 "));
+  client body(server.port());
+  body.send("GET / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n");
+  CHECK(contains(body.read_all(), "413 "));
+}
+
+TEST_CASE("monitor: a request that comes too slowly is cut off", "[http]") {
+  fake_source source;
+  auto config = loopback();
+  config.request_timeout = 150ms;
+  monitor_server server(config, source);
+  REQUIRE(server.start());
+  client slow(server.port());
+  slow.send("GET /healthz HTTP/1.1\r\n");
+  CHECK(slow.read_all().empty());
+}
+
+TEST_CASE("monitor: the connection that was idle longest makes room", "[http]") {
+  fake_source source;
+  auto config = loopback();
+  config.connections_max = 2;
+  monitor_server server(config, source);
+  REQUIRE(server.start());
+  client first(server.port());
+  first.send("GET /healthz HTTP/1.1\r\n\r\n");
+  CHECK(contains(first.read_until("ok\"}"), "200 OK"));
+  client second(server.port());
+  second.send("GET /healthz HTTP/1.1\r\n\r\n");
+  CHECK(contains(second.read_until("ok\"}"), "200 OK"));
+  client third(server.port());
+  third.send("GET /healthz HTTP/1.1\r\n\r\n");
+  CHECK(contains(third.read_until("ok\"}"), "200 OK"));
+  CHECK(first.read_all().empty());
+  second.send("GET /healthz HTTP/1.1\r\n\r\n");
+  CHECK(contains(second.read_until("ok\"}"), "200 OK"));
+}
+
+TEST_CASE("monitor: a port in use is an error, and stop is quick", "[http]") {
+  fake_source source;
+  monitor_server server(loopback(), source);
+  REQUIRE(server.start());
+  auto config = loopback();
+  config.port = server.port();
+  monitor_server other(config, source);
+  auto failed = other.start();
+  REQUIRE_FALSE(failed);
+  CHECK(contains(failed.error().context, std::to_string(server.port())));
+  client idle(server.port());
+  server.stop();
+  CHECK(idle.read_all().empty());
+}

@@ -1,0 +1,222 @@
+"""Starts and ends one server under test; ports, files and logs live in a private temporary folder."""
+
+import ctypes
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+DEADLINE = float(os.environ.get("WIRE_DEADLINE", "10"))
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+
+
+class Timeout(AssertionError):
+    """An awaited event did not come within its deadline."""
+
+
+def server_binary():
+    path = os.environ.get("NATS_SERVER_BIN", "")
+    if not path:
+        raise RuntimeError("no server: pass --server PATH or set NATS_SERVER_BIN")
+    return os.path.abspath(path)
+
+
+def wait_until(condition, what, deadline=DEADLINE):
+    """Calls condition until it returns something true; returns that. Fails loudly after the deadline."""
+    end = time.monotonic() + deadline
+    pause = threading.Event()
+    step = 0.002
+    while True:
+        got = condition()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise Timeout(f"gave up after {deadline}s waiting for {what}")
+        pause.wait(step)
+        step = min(step * 1.5, 0.05)
+
+
+def free_port():
+    """A port that was free a moment ago, for tests that must restart a server on the same port."""
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def _die_with_parent():
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run_binary(*args, binary=None, timeout=DEADLINE, cwd=None, env=None):
+    """Runs the binary to its end (flag tests); returns a CompletedProcess with bytes."""
+    return subprocess.run([binary or server_binary(), *args], capture_output=True, timeout=timeout, cwd=cwd, env=env,
+                          stdin=subprocess.DEVNULL)
+
+
+class Server:
+    """One running server. `config` is the text of its config file; `args` are further flags."""
+
+    def __init__(self, *args, config=None, port=-1, monitor=False, binary=None, ports_file=True, host="127.0.0.1"):
+        self.dir = tempfile.mkdtemp(prefix="wire-")
+        self.binary = binary or server_binary()
+        self.log_path = os.path.join(self.dir, "server.log")
+        self.monitor_port = None
+        argv = [self.binary]
+        if config is not None:
+            self.config_path = self.write("server.conf", config)
+            argv += ["-c", self.config_path]
+        if host is not None:
+            argv += ["-a", host]
+        if port is not None:
+            argv += ["-p", str(port)]
+        if monitor:
+            argv += ["-m", "-1"]
+        if ports_file:
+            argv += ["--ports_file_dir", self.dir]
+        argv += [a.replace("{dir}", self.dir) for a in args]
+        self.argv = argv
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                            cwd=self.dir, preexec_fn=_die_with_parent)
+        self.pid = self.process.pid
+        self.host = "127.0.0.1"
+        self.port = port
+        try:
+            if ports_file:
+                self.ports = self._read_ports()
+                self.port = _port_of(self.ports["nats"][0])
+                if self.ports.get("monitoring"):
+                    self.monitor_port = _port_of(self.ports["monitoring"][0])
+            else:
+                self.wait_listening()
+        except BaseException:
+            self.kill()
+            raise
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def log(self):
+        with open(self.log_path, "r", encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def ports_path(self):
+        ending = f"_{self.pid}.ports"
+        names = [n for n in os.listdir(self.dir) if n.endswith(ending)]
+        return os.path.join(self.dir, names[0]) if names else None
+
+    def _read_ports(self):
+        def read():
+            if self.process.poll() is not None:
+                raise AssertionError(f"server ended with {self.process.returncode} before it was ready\n{self.log()}")
+            path = self.ports_path()
+            if path is None:
+                return None
+            with open(path, "rb") as f:
+                text = f.read()
+            try:
+                return json.loads(text)
+            except ValueError:
+                return None  # being written
+
+        return wait_until(read, "the ports file")
+
+    def wait_listening(self):
+        def reachable():
+            if self.process.poll() is not None:
+                raise AssertionError(f"server ended with {self.process.returncode} before it was ready\n{self.log()}")
+            try:
+                socket.create_connection((self.host, self.port), timeout=1).close()
+                return True
+            except OSError:
+                return False
+
+        wait_until(reachable, f"port {self.port} to accept")
+
+    def wait_log(self, text, deadline=DEADLINE):
+        return wait_until(lambda: text in self.log(), f"{text!r} in the log of the server", deadline)
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait_exit(self, deadline=DEADLINE):
+        try:
+            return self.process.wait(timeout=deadline)
+        except subprocess.TimeoutExpired:
+            raise Timeout(f"server still runs {deadline}s after it should have ended\n{self.log()[-2000:]}") from None
+
+    def reload(self, config):
+        """Rewrites the config file and asks for a reload; returns when the server says that it is done."""
+        before = self.log().count("Reloaded server configuration")
+        self.write("server.conf", config)
+        self.signal(signal.SIGHUP)
+        wait_until(lambda: self.log().count("Reloaded server configuration") > before, "the reload")
+
+    def http(self, path, deadline=DEADLINE):
+        """GET from the monitoring port: (status, headers, body)."""
+        c = http.client.HTTPConnection(self.host, self.monitor_port, timeout=deadline)
+        try:
+            c.request("GET", path)
+            r = c.getresponse()
+            return r.status, dict(r.getheaders()), r.read()
+        finally:
+            c.close()
+
+    def json(self, path):
+        status, _, body = self.http(path)
+        if status != 200:
+            raise AssertionError(f"GET {path}: {status} {body[:200]!r}")
+        return json.loads(body)
+
+    def rss_kib(self):
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as f:
+            for line in f:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1])
+        raise AssertionError("no VmRSS")
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(timeout=DEADLINE)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stop(self):
+        """Ends the server and checks that it lived until then and ended well."""
+        try:
+            if self.process.poll() is not None:
+                raise AssertionError(f"server died with {self.process.returncode}\n{self.log()[-4000:]}")
+            self.signal(signal.SIGINT)
+            code = self.wait_exit()
+            if code != 0:
+                raise AssertionError(f"server ended with {code} on SIGINT\n{self.log()[-4000:]}")
+        finally:
+            self.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.stop()
+        else:
+            self.kill()
+
+
+def _port_of(url):
+    return int(url.rsplit(":", 1)[1])

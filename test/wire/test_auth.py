@@ -1,0 +1,229 @@
+"""User, password and token: by flags and by a small authorization block; the timeout."""
+
+import time
+import unittest
+
+from harness import WireCase, connect_line, wait_until
+
+VIOLATION = "-ERR 'Authorization Violation'\r\n"
+TIMEOUT = "-ERR 'Authentication Timeout'\r\n"
+
+
+def login(user=None, password=None, token=None, **more):
+    fields = dict(more)
+    if user is not None:
+        fields["user"] = user
+    if password is not None:
+        fields["pass"] = password
+    if token is not None:
+        fields["auth_token"] = token
+    return connect_line(**fields)
+
+
+class AuthCase(WireCase):
+    """What every way to configure credentials has in common; `good` and `bad` are CONNECT lines."""
+
+    good = ()
+    bad = ()
+
+    def greeted(self):
+        c = self.raw()
+        self.assertIs(c.read_info()["auth_required"], True)
+        return c
+
+    def test_good(self):
+        for line in self.good:
+            with self.subTest(line=line):
+                c = self.greeted()
+                c.send(line + b"PING\r\n").expect("PONG\r\n")
+                c.send("SUB foo 1\r\n" + "PUB foo 0\r\n\r\n").expect("MSG foo 1 0\r\n\r\n")
+                c.close()
+
+    def test_bad(self):
+        for line in (*self.bad, connect_line(), b"CONNECT {}\r\n"):
+            with self.subTest(line=line):
+                self.greeted().send(line + b"PING\r\n").expect_closed(VIOLATION)
+
+    def test_other_op_first(self):
+        for data in ("PING\r\n", "SUB foo 1\r\n", "PUB foo 0\r\n\r\n", "UNSUB 1\r\n", "+OK\r\n", "INFO {}\r\n", "x",
+                     "GET / HTTP/1.1\r\n\r\n", "\r\n"):
+            with self.subTest(data=data):
+                self.greeted().send(data).expect_closed(VIOLATION)
+
+    def test_verbose_ok_only_after_success(self):
+        self.greeted().send(self.good[0].replace(b'"verbose":false', b'"verbose":true')).expect("+OK\r\n")
+        self.greeted().send(self.bad[0].replace(b'"verbose":false', b'"verbose":true')).expect_closed(VIOLATION)
+
+    def test_second_connect_is_checked_again(self):
+        c = self.greeted()
+        c.send(self.good[0] + b"PING\r\n").expect("PONG\r\n")
+        c.send(self.bad[0]).expect_closed(VIOLATION)
+
+    def test_nothing_of_a_refused_client_counts(self):
+        watcher = self.greeted()
+        watcher.send(self.good[0] + b"SUB sneak 1\r\nPING\r\n").expect("PONG\r\n")
+        self.greeted().send(self.bad[0] + b"PUB sneak 0\r\n\r\n").expect_closed(VIOLATION)
+        watcher.fence()
+
+
+class UserPassFlags(AuthCase):
+    args = ("--user", "ivan", "--pass", "s3cret")
+    good = (login("ivan", "s3cret"), login("ivan", "s3cret", token="ignored"))
+    bad = (login("ivan", "wrong"), login("ivan"), login("Ivan", "s3cret"), login("", "s3cret"), login("ivan", ""),
+           login(None, "s3cret"), login(token="s3cret"), login("ivan", "s3cret "), login("ivan", "s3cre"))
+
+
+class TokenFlag(AuthCase):
+    args = ("--auth", "T0ken")
+    good = (login(token="T0ken"), login("x", "y", token="T0ken"))
+    bad = (login(token="t0ken"), login(token=""), login("T0ken"), login("x", "T0ken"), login(token="T0ken2"))
+
+
+class UserPassConfig(AuthCase):
+    config = "authorization { user: ivan, password: s3cret, timeout: 1 }\n"
+    good = (login("ivan", "s3cret"),)
+    bad = (login("ivan", "wrong"), login("ivan"), login(token="s3cret"))
+
+
+class TokenConfig(AuthCase):
+    config = 'authorization { token: "T0ken" }\n'
+    good = (login(token="T0ken"),)
+    bad = (login(token="t0ken"), login("T0ken", "T0ken"))
+
+
+class UsersConfig(AuthCase):
+    config = """authorization {
+      users = [
+        {user: alice, password: foo}
+        {user: bob, password: "bar baz"}
+      ]
+    }
+    """
+    good = (login("alice", "foo"), login("bob", "bar baz"))
+    bad = (login("alice", "bar baz"), login("bob", "foo"), login("carol", "foo"), login("alice"), login(token="foo"))
+
+
+class BcryptConfig(AuthCase):
+    # The hash of "s3cret" as `nats server passwd` would write it, at the lowest cost.
+    config = "authorization { user: ivan, password: $2a$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG }\n"
+    good = (login("ivan", "s3cret"),)
+    bad = (login("ivan", "wrong"), login("ivan", "$2a$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG"))
+
+
+class NoAuthUser(WireCase):
+    config = "authorization { users: [{user: a, password: b}, {user: c, password: d}] }\nno_auth_user: a\n"
+
+    def test_without_credentials(self):
+        c = self.raw()
+        c.read_info()
+        c.send(connect_line() + b"PING\r\n").expect("PONG\r\n")
+
+    def test_any_first_op(self):
+        for data in ("PING\r\n", "SUB foo 1\r\nPING\r\n"):
+            c = self.raw()
+            c.read_info()
+            c.send(data).expect("PONG\r\n" if data.startswith("PING") else "+OK\r\nPONG\r\n")
+
+    def test_wrong_credentials_are_still_wrong(self):
+        c = self.raw()
+        c.read_info()
+        c.send(login("c", "wrong")).expect_closed(VIOLATION)
+
+
+class Timeout(WireCase):
+    config = "authorization { user: u, password: p, timeout: 0.4 }\n"
+    monitor = True
+
+    def test_silent(self):
+        started = time.monotonic()
+        c = self.raw()
+        c.read_info()
+        c.expect_closed(TIMEOUT)
+        self.assertGreaterEqual(time.monotonic() - started, 0.39)
+
+    def test_unfinished_connect(self):
+        for data in ("C", "CONN", "CONNECT ", 'CONNECT {"user":"u"'):
+            with self.subTest(data=data):
+                c = self.raw()
+                c.read_info()
+                c.send(data).expect_closed(TIMEOUT)
+
+    def test_not_after_success(self):
+        c = self.raw()
+        c.read_info()
+        c.send(login("u", "p") + b"PING\r\n").expect("PONG\r\n")
+        late = self.raw()  # its end shows that the time is over for the first one too
+        late.read_info()
+        late.expect_closed(TIMEOUT)
+        c.fence()
+
+    def test_reasons(self):
+        ids = {}
+        for reason, data in (("Authentication Timeout", ""), ("Authentication Failure", "PING\r\n")):
+            c = self.raw()
+            ids[c.read_info()["client_id"]] = reason
+            c.send(data).wait_closed()
+        for cid, reason in ids.items():
+            got = wait_until(lambda: self.server.json(f"/connz?state=closed&cid={cid}")["connections"], "closed entry")
+            self.assertEqual(got[0]["reason"], reason)
+
+    def test_many_silent_ones_do_not_keep_others_out(self):
+        silent = [self.raw() for _ in range(200)]
+        c = self.raw()
+        c.read_info()
+        c.send(login("u", "p") + b"PING\r\n").expect("PONG\r\n")
+        for s in silent:
+            s.read_info()
+            s.expect_closed(TIMEOUT)
+        c.fence()
+
+
+class DefaultTimeout(WireCase):
+    args = ("--auth", "t")
+
+    def test_two_seconds(self):
+        started = time.monotonic()
+        c = self.raw()
+        c.read_info()
+        c.expect_closed(TIMEOUT)
+        waited = time.monotonic() - started
+        self.assertGreater(waited, 1.9)
+        self.assertLess(waited, 4.5)
+
+
+class Reloaded(WireCase):
+    serve = False
+
+    def test_changed_password_closes_old_clients(self):
+        server = self.start(config="authorization { user: u, password: one }\n")
+        c = self.raw(server)
+        c.read_info()
+        c.send(login("u", "one") + b"PING\r\n").expect("PONG\r\n")
+        server.reload("authorization { user: u, password: two }\n")
+        c.expect_closed()  # a changed single user closes without a word: the client is meant to come again
+        c = self.raw(server)
+        c.read_info()
+        c.send(login("u", "one")).expect_closed(VIOLATION)
+        c = self.raw(server)
+        c.read_info()
+        c.send(login("u", "two") + b"PING\r\n").expect("PONG\r\n")
+
+    def test_auth_switched_on(self):
+        server = self.start(config="\n")
+        c = self.client(server)
+        server.reload("authorization { token: t }\n")
+        c.expect_closed(VIOLATION)
+        self.assertIs(self.raw(server).read_info()["auth_required"], True)
+
+
+def load_tests(loader, tests, pattern):
+    """AuthCase itself is only a base."""
+    suite = unittest.TestSuite()
+    for case in (UserPassFlags, TokenFlag, UserPassConfig, TokenConfig, UsersConfig, BcryptConfig, NoAuthUser, Timeout,
+                 DefaultTimeout, Reloaded):
+        suite.addTests(loader.loadTestsFromTestCase(case))
+    return suite
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,116 @@
+"""Flags: version, help, -t, what is refused and with which exit code."""
+
+import os
+import shutil
+import tempfile
+import unittest
+
+from harness import run_binary
+
+USAGE_WORDS = ("Usage:", "Server Options:", "-a, --addr, --net <host>", "-p, --port <port>", "-P, --pid <file>",
+               "-m, --http_port <port>", "-c, --config <file>", "-t ", "-sl,--signal <signal>[=<pid>]",
+               "--client_advertise <string>", "--ports_file_dir <dir>", "Logging Options:", "-l, --log <file>",
+               "-T, --logtime", "-D, --debug", "-V, --trace", "JetStream Options:", "-js, --jetstream", "-sd, --store_dir",
+               "Authorization Options:", "--user <user>", "--pass <password>", "--auth <token>", "TLS Options:", "--tls",
+               "--tlscert <file>", "--tlskey <file>", "--tlsverify", "--tlscacert <file>", "Cluster Options:",
+               "--routes <rurl-1, rurl-2>", "--cluster <cluster-url>", "--cluster_name <string>", "--no_advertise <bool>",
+               "Profiling Options:", "Common Options:", "-h, --help", "-v, --version", "--help_tls")
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="wire-cli-")
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+    def file(self, text, name="a.conf"):
+        path = os.path.join(self.dir, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def run_it(self, *args):
+        done = run_binary(*args, cwd=self.dir)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def test_version(self):
+        for flag in ("-v", "--version", "-version", "version"):
+            with self.subTest(flag=flag):
+                code, out, err = self.run_it(flag)
+                self.assertEqual((code, err), (0, ""))
+                self.assertRegex(out.splitlines()[0], r"^nats-server: v\d+\.\d+\.\d+")
+
+    def test_help(self):
+        first = None
+        for flag in ("-h", "--help", "help"):
+            with self.subTest(flag=flag):
+                code, out, err = self.run_it(flag)
+                self.assertEqual((code, err), (0, ""))
+                for word in USAGE_WORDS:
+                    self.assertIn(word, out)
+                first = first or out
+                self.assertEqual(out, first)
+
+    def test_help_tls(self):
+        code, out, err = self.run_it("--help_tls")
+        self.assertEqual((code, err), (0, ""))
+        self.assertIn("TLS configuration is specified in the tls section of a configuration file", out)
+
+    def test_unknown_flag(self):
+        """Go's flag package says what is wrong, shows the usage, and the server ends with 0."""
+        for flag, name in (("--nope", "nope"), ("-nope", "nope"), ("--nope=1", "nope")):
+            with self.subTest(flag=flag):
+                code, out, err = self.run_it(flag)
+                self.assertEqual(code, 0)
+                self.assertEqual(err, f"flag provided but not defined: -{name}\n")
+                self.assertIn("Usage:", out)
+
+    def test_bad_flag_values(self):
+        for args, text in ((("-p", "abc"), 'invalid value "abc" for flag -p: parse error\n'),
+                           (("-p",), "flag needs an argument: -p\n"),
+                           (("-V=maybe",), 'invalid boolean value "maybe" for -V: parse error\n')):
+            with self.subTest(args=args):
+                code, out, err = self.run_it(*args)
+                self.assertEqual((code, err), (0, text))
+                self.assertIn("Usage:", out)
+
+    def test_words(self):
+        code, out, err = self.run_it("bogus")
+        self.assertEqual((code, out), (1, ""))
+        self.assertRegex(err, r'^\S+: unrecognized command: "bogus"\n$')
+
+    def test_t_valid(self):
+        path = self.file("port: 4333\n")
+        for args in (("-t", "-c", path), ("-c", path, "-t"), ("--config", path, "-t"), ("-t", f"-c={path}")):
+            code, out, err = self.run_it(*args)
+            self.assertEqual((code, out), (0, ""))
+            self.assertRegex(err, rf"^\S+: configuration file {path} is valid "
+                                  r"\(sha256:5942f6739f1572892ba80b954eee212713f172258629e16936dfeeae8e2eb80d\)\n$")
+
+    def test_t_without_file(self):
+        code, out, err = self.run_it("-t")
+        self.assertEqual((code, out), (1, ""))
+        self.assertRegex(err, r"^\S+: must specify \[-c, --config\] option to check configuration file syntax\n$")
+
+    def test_unknown_fields(self):
+        path = self.file("port: 4333\nfoo: bar\nbaz: 1\n")
+        for args in (("-t", "-c", path), ("-c", path)):
+            code, out, err = self.run_it(*args)
+            self.assertEqual((code, out), (1, ""))
+            self.assertTrue(err.endswith("\n\n"), err)
+            lines = err.split(": ", 1)[1].splitlines()  # after the program's name, in any order
+            self.assertEqual(sorted(lines), ["", f'{path}:2:1: unknown field "foo"', f'{path}:3:1: unknown field "baz"'])
+
+    def test_parse_error(self):
+        code, _, err = self.run_it("-t", "-c", self.file("port: {\n"))
+        self.assertEqual(code, 1)
+        self.assertRegex(err, r"^\S+: Parse error on line 2: 'Unexpected EOF processing map\.'\n$")
+
+    def test_missing_file(self):
+        path = os.path.join(self.dir, "nothing.conf")
+        code, _, err = self.run_it("-c", path)
+        self.assertEqual(code, 1)
+        self.assertRegex(err, rf"^\S+: open {path}: no such file or directory\n$")
+
+
+if __name__ == "__main__":
+    unittest.main()

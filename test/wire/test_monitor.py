@@ -1,0 +1,275 @@
+"""Monitoring pages: /healthz /varz /connz /subsz. Shapes as the Go server's, values as the clients made them.
+
+With NATS_PEER_BIN set, a Go server beside it goes through the same scenario and the shapes are compared live;
+otherwise they are compared with golden/monitor.json (written by: WIRE_GOLDEN=write run -m test_monitor).
+"""
+
+import json
+import os
+import unittest
+
+from harness import Server, WireCase, connect_line, msg, pub, wait_until
+from harness.shape import differences, shape
+
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden", "monitor.json")
+PAGES = ["/healthz", "/varz", "/connz", "/connz?subs=1", "/connz?subs=detail", "/connz?auth=1", "/connz?state=closed",
+         "/connz?state=any", "/connz?cid=999999", "/connz?limit=1", "/connz?offset=1&limit=1", "/subsz", "/subsz?subs=1",
+         "/subsz?subs=1&test=foo", "/subscriptionsz"]
+CONFIG = "accounts { A { users: [{user: u, password: p}] } }\nno_auth_user: u\n"
+
+
+def scenario(case, server):
+    """The same clients on every server whose pages are compared."""
+    a = case.client(server, name="n", lang="py", version="1.2", user="u", **{"pass": "p"})
+    a.send("SUB foo 1\r\nSUB foo.* q 2\r\nUNSUB 1 10\r\n").fence()
+    b = case.client(server, user="u", **{"pass": "p"})
+    b.send(pub("foo", "hello")).fence()
+    a.expect(msg("foo", 1, "hello")).fence()
+    gone = case.client(server, name="gone", user="u", **{"pass": "p"})
+    gone.send("SUB foo 1\r\n").send("BAD\r\n").wait_closed()
+    wait_until(lambda: server.json("/connz?state=closed")["num_connections"] == 1, "the closed connection")
+    server.http("/")
+    return a, b
+
+
+class Shapes(WireCase):
+    config = CONFIG
+    monitor = True
+
+    def shapes(self, server):
+        scenario(self, server)
+        for page in PAGES:
+            server.json(page)  # so that varz' http_req_stats names the same pages
+        return {page: shape(server.json(page)) for page in PAGES}
+
+    def test_shapes(self):
+        mine = self.shapes(self.server)
+        if os.environ.get("WIRE_GOLDEN") == "write":
+            os.makedirs(os.path.dirname(GOLDEN), exist_ok=True)
+            with open(GOLDEN, "w", encoding="utf-8") as f:
+                json.dump(mine, f, indent=1, sort_keys=True)
+                f.write("\n")
+        peer = os.environ.get("NATS_PEER_BIN")
+        if peer:
+            with Server(config=CONFIG, monitor=True, binary=os.path.abspath(peer)) as server:
+                want = self.shapes(server)
+        else:
+            with open(GOLDEN, encoding="utf-8") as f:
+                want = json.load(f)
+        for page in PAGES:
+            with self.subTest(page=page):
+                self.assertEqual(differences(want[page], mine[page]), [])
+
+
+class Pages(WireCase):
+    monitor = True
+
+    def test_headers_and_form(self):
+        for page in ("/healthz", "/varz", "/connz", "/subsz"):
+            status, headers, body = self.server.http(page)
+            self.assertEqual(status, 200)
+            self.assertEqual(headers["Content-Type"], "application/json")
+            self.assertEqual(headers["Access-Control-Allow-Origin"], "*") if page == "/healthz" else None
+            self.assertEqual(int(headers["Content-Length"]), len(body))
+            json.loads(body)
+
+    def test_healthz(self):
+        self.assertEqual(self.server.http("/healthz")[2], b'{"status":"ok"}')
+
+    def test_unknown_page(self):
+        status, headers, body = self.server.http("/nope")
+        self.assertEqual((status, headers["Content-Type"], body),
+                         (404, "text/plain; charset=utf-8", b"404 page not found\n"))
+
+    def test_refused_queries(self):
+        for page, text in [
+            ("/connz?sort=bogus", "invalid sorting option: bogus"),
+            ("/connz?sort=stop", "sort by stop only valid on closed connections"),
+            ("/connz?sort=reason", "sort by reason only valid on closed connections"),
+            ("/connz?state=bogus", "Error decoding state for bogus"),
+            ("/connz?cid=x", "Error decoding uint64 for 'cid': strconv.ParseUint: parsing \"x\": invalid syntax"),
+            ("/connz?limit=x", "Error decoding int for 'limit': strconv.Atoi: parsing \"x\": invalid syntax"),
+            ("/connz?limit=99999999999999999999",
+             "Error decoding int for 'limit': strconv.Atoi: parsing \"99999999999999999999\": value out of range"),
+            ("/connz?subs=2", "Error decoding boolean for 'subs': strconv.ParseBool: parsing \"2\": invalid syntax"),
+            ("/connz?auth=x", "Error decoding boolean for 'auth': strconv.ParseBool: parsing \"x\": invalid syntax"),
+            ("/subsz?test=foo..bar", "invalid test subject, must be valid publish subject: foo..bar"),
+        ]:
+            with self.subTest(page=page):
+                status, headers, body = self.server.http(page)
+                self.assertEqual((status, body), (400, text.encode()))
+                self.assertEqual(headers["Content-Type"], "text/plain; charset=utf-8")
+
+    def test_numbers_at_the_edge(self):
+        for page in ("/connz?offset=-1", "/connz?limit=-1", "/connz?offset=99",
+                     "/connz?limit=9223372036854775807&offset=9223372036854775807",
+                     "/subsz?subs=1&limit=9223372036854775807&offset=9223372036854775807", "/subsz?subs=1&offset=-5"):
+            with self.subTest(page=page):
+                self.assertEqual(self.server.http(page)[0], 200)
+
+
+class Varz(WireCase):
+    monitor = True
+    args = ("-n", "v1")
+
+    def test_values(self):
+        v = self.server.json("/varz")
+        info = self.raw().read_info()
+        for name in ("server_id", "server_name", "version", "proto", "host", "port", "max_payload"):
+            self.assertEqual(v[name], info[name], name)
+        self.assertEqual(v["max_connections"], 65536)
+        self.assertEqual(v["ping_interval"], 120000000000)
+        self.assertEqual(v["ping_max"], 2)
+        self.assertEqual(v["max_control_line"], 4096)
+        self.assertEqual(v["max_pending"], 67108864)
+        self.assertEqual(v["write_deadline"], 10000000000)
+        self.assertEqual(v["auth_timeout"], 2)
+        self.assertEqual(v["tls_timeout"], 2)
+        self.assertEqual(v["http_host"], "127.0.0.1")
+        self.assertEqual(v["system_account"], "$SYS")
+        self.assertEqual(v["slow_consumers"], 0)
+        self.assertGreater(v["mem"], 0)
+        self.assertGreaterEqual(v["cores"], 1)
+        self.assertRegex(v["start"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$")
+        self.assertRegex(v["uptime"], r"^(\d+[ydhm])*\d+s$")
+
+    def test_counters(self):
+        before = self.server.json("/varz")
+        a, b = self.client(), self.client()
+        a.send("SUB cnt 1\r\n").fence()
+        b.send(pub("cnt", "12345") * 10).send(pub("nobody", "123") * 5).fence()
+        a.expect(msg("cnt", 1, "12345") * 10).fence()
+        after = self.server.json("/varz")
+        grown = {k: after[k] - before[k] for k in ("total_connections", "connections", "in_msgs", "in_bytes", "out_msgs",
+                                                   "out_bytes", "subscriptions")}
+        self.assertEqual(grown["in_msgs"], 15)
+        self.assertEqual(grown["in_bytes"], 65)
+        self.assertEqual(grown["out_msgs"], 10)
+        self.assertEqual(grown["out_bytes"], 50)
+        self.assertEqual(grown["total_connections"], 2)
+        self.assertEqual(grown["subscriptions"], 1)
+
+    def test_request_counts(self):
+        first = self.server.json("/varz")["http_req_stats"].get("/healthz", 0)
+        self.server.http("/healthz")
+        self.assertEqual(self.server.json("/varz")["http_req_stats"]["/healthz"], first + 1)
+
+
+class Connz(WireCase):
+    monitor = True
+
+    def entries(self, query=""):
+        return self.server.json("/connz" + query)["connections"]
+
+    def test_entry(self):
+        c, p = self.client(name="me", lang="py", version="9"), self.client()
+        c.send("SUB e.1 1\r\nSUB e.* q 2\r\n").fence()
+        p.send(pub("e.1", "12345")).fence()
+        c.read_to_fence()
+        cid = c.info["client_id"]
+        page = self.server.json(f"/connz?cid={cid}&subs=detail")
+        everyone = self.server.json("/connz")["num_connections"]
+        self.assertEqual((page["num_connections"], page["total"], page["offset"], page["limit"]), (1, everyone, 0, 1))
+        e, = page["connections"]
+        want = {"cid": cid, "kind": "Client", "type": "nats", "ip": "127.0.0.1", "port": c.sock.getsockname()[1],
+                "pending_bytes": 0, "in_msgs": 0, "in_bytes": 0, "out_msgs": 2, "out_bytes": 10, "subscriptions": 2,
+                "name": "me", "lang": "py", "version": "9"}
+        self.assertEqual({k: e[k] for k in want}, want)
+        details = sorted(e["subscriptions_list_detail"], key=lambda d: d["sid"])
+        self.assertEqual(details, [{"subject": "e.1", "sid": "1", "msgs": 1, "cid": cid},
+                                   {"subject": "e.*", "qgroup": "q", "sid": "2", "msgs": 1, "cid": cid}])
+        e, = self.entries(f"?cid={cid}&subs=1")
+        self.assertEqual(sorted(e["subscriptions_list"]), ["e.*", "e.1"])
+
+    def test_sort_offset_limit(self):
+        clients = [self.client(name=f"s{i}") for i in range(6)]
+        for i, c in enumerate(clients):
+            c.send(pub("sorted", "x" * i) * (6 - i)).send("".join(f"SUB z.{i}.{k} {k}\r\n" for k in range(i))).fence()
+        ids = [c.info["client_id"] for c in clients]
+        mine = lambda entries: [e["cid"] for e in entries if e["cid"] in ids]  # noqa: E731
+        self.assertEqual(mine(self.entries()), ids)
+        self.assertEqual(mine(self.entries("?sort=cid")), ids)
+        self.assertEqual(mine(self.entries("?sort=start")), ids)
+        self.assertEqual(mine(self.entries("?sort=subs")), ids[::-1])
+        self.assertEqual(mine(self.entries("?sort=msgs_from")), ids)
+        for option in ("pending", "msgs_to", "bytes_to", "bytes_from", "last", "idle", "uptime", "rtt"):
+            with self.subTest(sort=option):
+                self.assertEqual(sorted(mine(self.entries(f"?sort={option}"))), ids)
+        every = [e["cid"] for e in self.entries()]
+        page = self.server.json("/connz?offset=2&limit=3")
+        self.assertEqual([e["cid"] for e in page["connections"]], every[2:5])
+        self.assertEqual((page["num_connections"], page["total"], page["offset"], page["limit"]), (3, len(every), 2, 3))
+
+    def test_closed_reasons(self):
+        reasons = {"Protocol Violation": "BAD\r\n", "Maximum Message Payload Exceeded": "PUB foo 2000000\r\n",
+                   "Maximum Control Line Exceeded": "SUB " + "x" * 5000, "Parse Error": "-ERR x\r\n",
+                   "Bad Client Protocol Version": 'CONNECT {"protocol":9}\r\n',
+                   "No Responders Requires Headers": 'CONNECT {"no_responders":true,"headers":false}\r\n'}
+        for reason, data in reasons.items():
+            c = self.client(name=reason)
+            c.send(data).wait_closed()
+            self.closed(c, reason)
+        c = self.client()
+        c.close()
+        self.closed(c, "Client Closed")
+
+    def closed(self, c, reason):
+        cid = c.info["client_id"]
+        e, = wait_until(lambda: self.entries(f"?state=closed&cid={cid}"), "the closed entry")
+        self.assertEqual((e["cid"], e["reason"]), (cid, reason))
+        self.assertIn("stop", e)
+        self.assertEqual(self.entries(f"?state=open&cid={cid}"), [])
+        self.assertIn(cid, [x["cid"] for x in self.entries("?state=any")])
+
+
+class ConnzAuth(WireCase):
+    monitor = True
+    config = "accounts { A { users: [{user: u, password: p}] }, B { users: [{user: v, password: p}] } }\n"
+
+    def login(self, user):
+        c = self.raw()
+        c.read_info()
+        c.send(connect_line(user=user, **{"pass": "p"}) + b"PING\r\n").expect("PONG\r\n")
+        return c.info["client_id"]
+
+    def test_auth_user_and_account(self):
+        u, v = self.login("u"), self.login("v")
+        by_cid = {e["cid"]: e for e in self.server.json("/connz?auth=1")["connections"]}
+        self.assertEqual((by_cid[u]["authorized_user"], by_cid[u]["account"]), ("u", "A"))
+        self.assertEqual((by_cid[v]["authorized_user"], by_cid[v]["account"]), ("v", "B"))
+        plain = self.server.json("/connz")["connections"]
+        self.assertTrue(all("authorized_user" not in e and "account" not in e for e in plain))
+        self.assertEqual([e["cid"] for e in self.server.json("/connz?acc=B")["connections"]], [v])
+        self.assertEqual([e["cid"] for e in self.server.json("/connz?user=u&auth=1")["connections"]], [u])
+
+
+class Subsz(WireCase):
+    monitor = True
+
+    def test_list_and_test(self):
+        c = self.client()
+        cid = c.info["client_id"]
+        c.send("SUB sz.a 1\r\nSUB sz.* 2\r\nSUB sz.b q 3\r\n").fence()
+
+        def mine(query):
+            page = self.server.json("/subsz?subs=1&limit=10000" + query)
+            return sorted((s["subject"], s["sid"], s.get("qgroup")) for s in page["subscriptions_list"] if s["cid"] == cid
+                          and s["account"] == "$G")
+
+        self.assertEqual(mine(""), [("sz.*", "2", None), ("sz.a", "1", None), ("sz.b", "3", "q")])
+        self.assertEqual(mine("&test=sz.a"), [("sz.*", "2", None), ("sz.a", "1", None)])
+        self.assertEqual(mine("&test=sz.b"), [("sz.*", "2", None), ("sz.b", "3", "q")])
+        self.assertEqual(mine("&acc=$G&test=sz.q"), [("sz.*", "2", None)])
+
+    def test_counts(self):
+        before = self.server.json("/subsz")
+        c = self.client()
+        c.send("SUB cnt.a 1\r\nSUB cnt.b 2\r\nUNSUB 1\r\n").fence()
+        after = self.server.json("/subsz")
+        grown = {k: after[k] - before[k] for k in ("num_subscriptions", "num_inserts", "num_removes")}
+        self.assertEqual(grown, {"num_subscriptions": 1, "num_inserts": 2, "num_removes": 1})
+        self.assertNotIn("subscriptions_list", after)
+
+
+if __name__ == "__main__":
+    unittest.main()
