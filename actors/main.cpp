@@ -59,6 +59,10 @@ int run(const config::cli_result& cli) {
   const config::server_options& options = cli.options;
   if (auto started = log::start(log::settings_of(options)); !started)
     return fail(started.error().context);
+  if (auto valid = config::validate(options); !valid) {
+    log::stop();
+    return fail(valid.error().context);
+  }
   node n(options);
   if (auto ok = n.start(); !ok) {
     log::fatal("{}", ok.error().context);
@@ -101,6 +105,7 @@ int run(const config::cli_result& cli) {
 
   int code = n.wait();
   if (monitor) monitor->stop();
+  n.finish();
   ports.remove();
   log::stop();
   return failed ? 1 : code;

@@ -23,9 +23,9 @@ Server Options:
     -c, --config <file>              Read this configuration file
     -t                               Check the configuration file and exit
     -sl,--signal <signal>[=<pid>]    Signal a running server: ldm, stop, quit, term, reopen, reload
-                                     <pid> is a process id, a prefix of ids ending in *, or a pid file
+                                     <pid> is a process id, a prefix* of ids, or a pid file
         --client_advertise <addr>    host[:port] that clients are told to connect to
-        --ports_file_dir <dir>       Write <executable>_<pid>.ports, the ports in use, to this directory
+        --ports_file_dir <dir>       Write <executable>_<pid>.ports to this directory
         --unsupported                List the options that are accepted but not built yet
 
 Logging Options:

@@ -203,10 +203,13 @@ item lexer::include_path() {
   return it;
 }
 
-item lexer::next_value() {
+item lexer::next_value(scope where) {
   skip_blanks();
   auto start = pos_;
   char c = peek();
+  if (where == scope::map && (c == ',' || c == '}'))
+    return fail(c == ',' ? "Unexpected map value terminator \",\"."
+                         : "Unexpected map end '}' where a value is expected.");
   if (is_newline(c)) return fail("Expected value but found new line");
   if (is_digit(c)) return number(start);
   switch (c) {

@@ -53,8 +53,9 @@ public:
   /// After a key: moves over the separator. False when the text ends here.
   bool skip_key_separator(bool newline_may_follow);
 
-  /// Reads a value's first item. In an array or map the closing bracket comes first (next_element).
-  item next_value();
+  /// Reads a value's first item, or in a map fails where there is none. In an array the closing
+  /// bracket comes first (next_element).
+  item next_value(scope where = scope::top);
 
   /// In an array, before a value: `array_end`, a failure, or `separator` meaning "a value follows".
   item next_element();

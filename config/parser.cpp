@@ -90,7 +90,7 @@ private:
 
   bool members(scope where, map& into, int depth);
   bool member(const item& key, scope where, map& into, int depth);
-  bool read_value(value& out, int depth);
+  bool read_value(value& out, int depth, scope where = scope::top);
   bool read_array(value& out, int depth);
   bool read_map(value& out, int depth);
   bool read_integer(const item& it, value& out);
@@ -146,14 +146,14 @@ bool parser::member(const item& key, scope where, map& into, int depth) {
                      + std::to_string(lex_.column()) + ")");
   }
   value v;
-  if (!read_value(v, depth)) return false;
+  if (!read_value(v, depth, where)) return false;
   v.at = at(key); // the key's place says more than the value's
   into[key.text] = std::move(v);
   return true;
 }
 
-bool parser::read_value(value& out, int depth) {
-  auto it = lex_.next_value();
+bool parser::read_value(value& out, int depth, scope where) {
+  auto it = lex_.next_value(where);
   switch (it.kind) {
   case item_kind::array_start:
     return read_array(out, depth);

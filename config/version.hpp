@@ -12,4 +12,7 @@ inline constexpr std::string_view own_version = "0.1.0";
 /// The client protocol level in INFO and /varz: 1 means dynamic INFO and `echo`.
 inline constexpr int protocol_level = 1;
 
+/// The JetStream API level of that server, as `api_lvl` in INFO.
+inline constexpr int jetstream_api_level = 5;
+
 } // namespace troupe::config

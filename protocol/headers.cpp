@@ -120,10 +120,11 @@ std::string set_header(std::string_view block, std::string_view key, std::string
   const size_t at = find_header_key(block, key);
   if (at == npos) return add_header(block, key, value);
   const size_t line_end = std::min(block.find(crlf, at), block.size());
+  const size_t after_colon = at + key.size() + 1;
+  const bool blank = after_colon < line_end && block[after_colon] == ' ';
   std::string out;
-  out.reserve(block.size() + value.size() + 1);
-  out += block.substr(0, at + key.size());
-  out += ": ";
+  out.reserve(block.size() + value.size());
+  out += block.substr(0, after_colon + (blank ? 1 : 0));
   append_value(out, value);
   out += block.substr(line_end);
   return out;

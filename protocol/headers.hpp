@@ -50,7 +50,7 @@ struct header_status {
 std::optional<header_status> parse_header_status(std::string_view block);
 
 /// `block` with the value of the first `key` replaced, or with the line added at the end. An empty
-/// block gains its first line. Line ends in `value` become blanks.
+/// block gains its first line. Line ends in `value` become blanks; a colon without blank stays so.
 std::string set_header(std::string_view block, std::string_view key, std::string_view value);
 
 /// `block` with a line added at the end whether or not the key is there.

@@ -54,7 +54,7 @@ result<void> ports_file::write(const std::string& dir, const process_ports& port
   std::string path = dir + "/" + exe + "_" + std::to_string(::getpid()) + ".ports";
 
   std::string text;
-  json_writer json(text, json_layout::indented);
+  json_writer json(text, json_layout::compact);
   json.begin_object();
   auto list = [&](const char* name, const char* scheme, int port) {
     if (port == 0) return;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -35,9 +36,11 @@ std::vector<pid_t> running_servers() {
   return found;
 }
 
-error cannot_signal(pid_t pid) {
-  return {errc::unavailable, "unable to signal process " + std::to_string(pid) + ": "
-                               + std::strerror(errno)};
+error cannot_signal(const config::signal_request& request, pid_t pid) {
+  std::string why = std::strerror(errno);
+  why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
+  return {errc::unavailable,
+          "signal \"" + request.name + "\" " + std::to_string(pid) + ": " + why};
 }
 
 } // namespace
@@ -64,7 +67,7 @@ result<void> send_signal(const config::signal_request& request) {
     if (targets.empty()) return error{errc::not_found, "no nats-server processes running"};
   }
   for (pid_t pid : targets)
-    if (::kill(pid, request.number) != 0) return cannot_signal(pid);
+    if (::kill(pid, request.number) != 0) return cannot_signal(request, pid);
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -41,8 +42,12 @@ std::string ip_of(const sockaddr_storage& a, uint16_t& port) {
 }
 
 error listen_error(const std::string& host, int port, const char* cause) {
-  return {errc::unavailable, "Error listening on port: " + host + ":" + std::to_string(port)
-                               + ", \"" + cause + "\""};
+  // The system's texts begin with a capital, the Go server's do not.
+  std::string why = cause;
+  if (!why.empty()) why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
+  std::string at = host + ":" + std::to_string(port);
+  return {errc::unavailable,
+          "Error listening on port: " + at + ", \"listen tcp " + at + ": bind: " + why + "\""};
 }
 
 } // namespace

@@ -56,6 +56,16 @@ session_settings settings_from(const config::server_options& o) {
   return s;
 }
 
+/// The public half of a curve key, under which clients may encrypt for this server.
+std::string make_xkey() {
+  nkey_public pub;
+  std::array<uint8_t, nkey_bytes> secret;
+  randombytes_buf(secret.data(), secret.size());
+  crypto_scalarmult_base(pub.data(), secret.data());
+  sodium_memzero(secret.data(), secret.size());
+  return encode_public_nkey(nkey_role::curve, pub);
+}
+
 server_info info_from(const config::server_options& o, const std::string& id) {
   server_info info;
   info.server_id = id;
@@ -64,6 +74,8 @@ server_info info_from(const config::server_options& o, const std::string& id) {
   info.proto = config::protocol_level;
   info.go = "troupe " + std::string(config::own_version);
   info.host = o.host;
+  info.api_level = config::jetstream_api_level;
+  info.xkey = make_xkey();
   info.headers = !o.no_header_support;
   info.max_payload = o.max_payload;
   info.auth_required = o.authorization.required() && o.no_auth_user.empty();
@@ -91,6 +103,7 @@ struct node::parts {
   std::vector<routing::shard_handle> spawn_shards();
   void spawn_hubs(const std::vector<routing::shard_handle>& shards);
   result<listener_handle> spawn_listener();
+  void advertise();
 };
 
 void node::parts::build_context() {
@@ -130,11 +143,23 @@ void node::parts::spawn_hubs(const std::vector<routing::shard_handle>& shards) {
 }
 
 result<listener_handle> node::parts::spawn_listener() {
-  auto bound = listen_on(options.host, port != 0 ? port : options.port);
+  auto bound = listen_on(options.host, port);
   if (!bound) return bound.error();
-  port = bound->port;
-  context->info.port = port;
   return spawn_pinned<listener_actor>(drivers->at(0), *bound, hubs);
+}
+
+void node::parts::advertise() {
+  // host, host:port or [v6]:port instead of what the socket is bound to.
+  const std::string& text = options.client_advertise;
+  if (text.empty()) return;
+  size_t colon = text.rfind(':');
+  bool has_port = colon != std::string::npos && text.find(']', colon) == std::string::npos
+                  && (text.find(':') == colon || text.front() == '[');
+  std::string host = has_port ? text.substr(0, colon) : text;
+  if (!host.empty() && host.front() == '[') host = host.substr(1, host.find(']') - 1);
+  context->info.host = host;
+  int advertised = has_port ? std::atoi(text.c_str() + colon + 1) : 0;
+  if (advertised > 0) context->info.port = static_cast<uint16_t>(advertised);
 }
 
 node::node(config::server_options options) : p_(std::make_unique<parts>()) {
@@ -143,14 +168,7 @@ node::node(config::server_options options) : p_(std::make_unique<parts>()) {
   p_->reactor_count = std::min(p_->options.reactors ? p_->options.reactors : cores, max_reactors);
 }
 
-node::~node() {
-  if (!p_->started) return;
-  // Reached without wait() only when a test gives up: stop as for SIGINT.
-  if (p_->system) {
-    signal(SIGINT);
-    wait();
-  }
-}
+node::~node() { finish(); }
 
 result<void> node::start() {
   if (sodium_init() < 0) return error{errc::unavailable, "libsodium cannot be initialised"};
@@ -159,9 +177,12 @@ result<void> node::start() {
   p_->drivers = std::make_unique<driver_pool>(p_->reactor_count);
   p_->system = std::make_unique<caf::actor_system>(p_->caf_config);
   p_->drivers->attach(*p_->system);
+  auto bound = listen_on(p_->options.host, p_->options.port);
+  if (!bound) return bound.error();
+  p_->port = p_->context->info.port = bound->port;
+  p_->advertise();
   auto shards = p_->spawn_shards();
   p_->spawn_hubs(shards);
-  auto listener = p_->spawn_listener();
 
   node_parts parts;
   parts.options = p_->options;
@@ -169,7 +190,7 @@ result<void> node::start() {
   parts.shards = std::move(shards);
   parts.hubs = p_->hubs;
   parts.spawn_listener = [p = p_.get()] { return p->spawn_listener(); };
-  if (listener) parts.listener = *listener;
+  parts.listener = spawn_pinned<listener_actor>(p_->drivers->at(0), *bound, p_->hubs);
   parts.on_stopped = [p = p_.get()](int code) {
     caf::anon_send_exit(p->signals, caf::exit_reason::user_shutdown);
     p->stopped.set_value(code);
@@ -178,15 +199,13 @@ result<void> node::start() {
   p_->signals = spawn_pinned<signal_source>(p_->drivers->at(0), p_->root);
   p_->drivers->start();
   p_->started = true;
-  if (listener) return {};
-  error failure = listener.error();
-  signal(SIGINT);
-  wait();
-  return failure;
+  return {};
 }
 
-int node::wait() {
-  int code = p_->stopped.get_future().get();
+int node::wait() { return p_->stopped.get_future().get(); }
+
+void node::finish() {
+  if (!p_->started) return;
   p_->hubs.clear();
   p_->root = nullptr;
   p_->signals = nullptr;
@@ -195,7 +214,6 @@ int node::wait() {
   p_->system.reset();
   p_->drivers.reset();
   p_->started = false;
-  return code;
 }
 
 void node::signal(int number) { caf::anon_send(p_->root, signal_event{number}); }

@@ -23,8 +23,11 @@ public:
 
   /// Starts listening. The error names what failed and what to do.
   result<void> start();
-  /// Blocks until the node has stopped; returns the process's exit code.
+  /// Blocks until the node has stopped; returns the process's exit code. Once.
   int wait();
+  /// After wait(): ends drivers and actor system. Threads that asked the node for snapshots must
+  /// have ended before, or CAF waits for them.
+  void finish();
   /// Any thread: as if the process had got this signal.
   void signal(int number);
 

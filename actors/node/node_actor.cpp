@@ -48,7 +48,23 @@ void node_actor::on_exit() {
   parts_.listener = nullptr;
 }
 
+namespace {
+
+const char* signal_name(int number) {
+  switch (number) {
+    case SIGINT: return "interrupt";
+    case SIGTERM: return "terminated";
+    case SIGHUP: return "hangup";
+    case SIGUSR1: return "user defined signal 1";
+    case SIGUSR2: return "user defined signal 2";
+    default: return "unknown signal";
+  }
+}
+
+} // namespace
+
 void node_actor::on_signal(int number) {
+  log::info("Trapped \"{}\" signal", signal_name(number));
   switch (number) {
     case SIGINT: return stop(0);
     case SIGTERM:
@@ -61,7 +77,10 @@ void node_actor::on_signal(int number) {
       if (parts_.reload)
         parts_.reload();
       else
-        log::error("Failed to reload server configuration: this build reads it at start only");
+        log::error("Failed to reload server configuration: {}",
+                   parts_.options.config_file.empty()
+                     ? "can only reload config when a file is provided using -c or --config"
+                     : "this version of troupe reads it at start only; restart to apply it");
       return;
     default: return;
   }

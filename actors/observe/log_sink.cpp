@@ -194,7 +194,7 @@ public:
   ~remote_syslog_sink() override { close_socket(); }
 
   result<void> connect_to() {
-    auto bad = [this](const std::string& why) {
+    auto bad = [](const std::string& why) {
       return troupe::error{errc::unavailable, "error connecting to syslog: \"" + why + "\""};
     };
     auto scheme_end = address_.find("://");

@@ -38,6 +38,8 @@ public:
 
   size_t pending() const { return pending_; }
   bool empty() const { return pending_ == 0; }
+  /// Pieces that wait, for logs.
+  size_t chunks() const { return pieces_.size() - head_; }
 
   /// Fills `iov` with the front of the box; returns how many entries.
   size_t gather(iovec* iov, size_t max) const;

@@ -101,7 +101,8 @@ private:
 
     void insert(uint32_t hash, uint32_t id) {
       size_t i = home(hash);
-      while (slots[i].id != 0) i = (i + 1) & mask();
+      while (slots[i].id != 0)
+        i = (i + 1) & mask();
       slots[i] = {hash, id};
     }
 
@@ -122,19 +123,22 @@ private:
 
     void mark_moved(uint32_t hash, uint32_t id) {
       size_t i = home(hash);
-      while (slots[i].id != id) i = (i + 1) & mask();
+      while (slots[i].id != id)
+        i = (i + 1) & mask();
       slots[i].id = moved_mark;
     }
   };
 
   void resize(uint32_t bits) {
-    while (former_.slots) move_some();
+    while (former_.slots)
+      move_some();
     former_ = std::move(current_);
     current_ = {};
     current_.allocate(bits);
     next_moved_ = 0;
     if (former_.slot_count() <= 1024)
-      while (former_.slots) move_some();
+      while (former_.slots)
+        move_some();
   }
 
   void move_some() {
@@ -150,8 +154,8 @@ private:
   }
 
   array current_;
-  array former_;           // being emptied, or without slots
-  size_t next_moved_ = 0;  // slots of former_ before this one are moved
+  array former_;          // being emptied, or without slots
+  size_t next_moved_ = 0; // slots of former_ before this one are moved
   size_t size_ = 0;
 };
 

@@ -7,7 +7,7 @@ namespace troupe::routing {
 
 std::string interest_watch::key_of(std::string_view subject, std::string_view queue) {
   std::string key(subject);
-  if (!queue.empty()) key.append(" ").append(queue);  // no subject has a space in it
+  if (!queue.empty()) key.append(" ").append(queue); // no subject has a space in it
   return key;
 }
 

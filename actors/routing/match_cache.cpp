@@ -41,7 +41,7 @@ cached_match& match_cache::prepare(std::string_view subject, uint64_t hash) {
   prepared_ = 0;
   for (const slot& s : set_of(hash)) {
     if (s.entry == 0 || s.tag != tag_of(hash)) continue;
-    if (entries_[s.entry - 1]->subject == subject) prepared_ = s.entry;  // stale: fill it anew
+    if (entries_[s.entry - 1]->subject == subject) prepared_ = s.entry; // stale: fill it anew
   }
   const bool in_place = prepared_ != 0;
   if (!in_place) prepared_ = take_entry();
@@ -116,7 +116,8 @@ void match_cache::grow() {
 void match_cache::insert_slot(uint32_t entry) {
   const uint64_t hash = entries_[entry - 1]->hash;
   slot* set = slots_.data() + (hash & set_mask_) * ways;
-  while (set->entry != 0) ++set;
+  while (set->entry != 0)
+    ++set;
   *set = {tag_of(hash), entry};
 }
 
@@ -165,7 +166,8 @@ void match_cache::shed() {
 
 void match_cache::moved(uint32_t& generation) {
   if (++generation != 0) return;
-  for (const auto& e : entries_) e->stale = true;  // after 2^32 changes, numbers come again
+  for (const auto& e : entries_)
+    e->stale = true; // after 2^32 changes, numbers come again
 }
 
 void match_cache::invalidate(std::string_view filter, bool literal, uint64_t hash) {

@@ -3,13 +3,14 @@
 // Place in the flow: shard_core asks here first, fills a result through result_builder on a miss,
 // and tells it which filters changed. Owned by one reactor.
 //
-// - A fixed bound (4096 results), set-associative; the table grows with use, the vectors of a result
-//   are used again.
+// - A fixed bound (4096 results), set-associative; the table grows with use, and the vectors of a
+//   result are used again.
 // - A full set takes a new subject only at its second miss, so that subjects seen once (inboxes)
 //   neither push out the others nor spread over memory.
 // - A filter without wildcards invalidates its one subject. A wildcard filter moves one generation:
 //   by its first two tokens, by its first, or the one for all; a result depends on one of each.
-// - A result that leaves the table is kept until `retired_results` more have left: see take_recycled.
+// - A result that leaves the table is kept until `retired_results` more have left, see
+//   take_recycled.
 #pragma once
 
 #include <array>
@@ -33,13 +34,13 @@ struct cached_match {
   uint32_t gen_all = 0;
   uint32_t gen_first = 0;
   uint32_t gen_second = 0;
-  uint16_t first = 0;   // places in the tables of generations
+  uint16_t first = 0; // places in the tables of generations
   uint16_t second = 0;
   bool stale = true;
   std::vector<subscription*> plain;
   std::vector<queue_match> queues;
-  std::vector<subscription*> members;   // of groups merged from several filters
-  std::vector<remote_weight> remote;    // likewise
+  std::vector<subscription*> members; // of groups merged from several filters
+  std::vector<remote_weight> remote;  // likewise
 
   size_t heap_bytes() const;
   void release();
@@ -93,12 +94,12 @@ private:
 
   struct slot {
     uint32_t tag = 0;
-    uint32_t entry = 0;  // place in entries_ + 1; 0 = free
+    uint32_t entry = 0; // place in entries_ + 1; 0 = free
   };
   struct generations {
     std::array<uint32_t, first_gens> first{};
     std::array<uint32_t, second_gens> second{};
-    std::array<uint16_t, seen_slots> seen{};  // fingerprints of subjects that were refused
+    std::array<uint16_t, seen_slots> seen{}; // fingerprints of subjects that were refused
   };
 
   static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
@@ -131,17 +132,17 @@ private:
   std::vector<std::unique_ptr<cached_match>> entries_;
   std::vector<slot> slots_;
   std::unique_ptr<generations> gens_;
-  std::array<uint32_t, retired_results> retired_{};  // ring, oldest at retired_at_ when full
+  std::array<uint32_t, retired_results> retired_{}; // ring, oldest at retired_at_ when full
   size_t retired_at_ = 0;
   size_t retired_count_ = 0;
   size_t retirements_ = 0;
   std::vector<uint32_t> spare_;
   size_t set_mask_ = 0;
-  size_t evictions_ = 0;   // since the table last grew
+  size_t evictions_ = 0; // since the table last grew
   size_t victim_ = 0;
   size_t heap_bytes_ = 0;
   size_t prepared_bytes_ = 0;
-  uint32_t prepared_ = 0;  // entry handed out by prepare()
+  uint32_t prepared_ = 0; // entry handed out by prepare()
   uint32_t gen_all_ = 1;
   uint64_t seed_;
   bool enabled_;

@@ -31,9 +31,10 @@ void result_builder::build(const subject_index& index, std::string_view subject,
         if (i == m.last) break;
       }
     }
-    out.members.reserve(members);  // no growth below: spans point into them
+    out.members.reserve(members); // no growth below: spans point into them
     out.remote.reserve(remotes);
-    for (const merged_group& m : merged_) out.queues.push_back(join(index, m, out));
+    for (const merged_group& m : merged_)
+      out.queues.push_back(join(index, m, out));
   }
   out.result = {out.plain, out.queues, remote};
 }
@@ -89,7 +90,8 @@ queue_match result_builder::join(const subject_index& index, const merged_group&
   }
   q.local_weight = q.members.size();
   q.total_weight = q.local_weight;
-  for (const remote_weight& r : q.remote) q.total_weight += r.weight;
+  for (const remote_weight& r : q.remote)
+    q.total_weight += r.weight;
   return q;
 }
 

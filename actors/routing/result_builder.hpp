@@ -31,8 +31,8 @@ private:
   void merge_by_name(const subject_index& index);
   queue_match join(const subject_index& index, const merged_group& m, cached_match& out) const;
 
-  std::vector<uint32_t> groups_;  // ids, in the order found
-  std::vector<uint32_t> next_;    // place in groups_ of the next of the same name
+  std::vector<uint32_t> groups_; // ids, in the order found
+  std::vector<uint32_t> next_;   // place in groups_ of the next of the same name
   std::vector<merged_group> merged_;
   uint64_t mark_ = 0;
 };

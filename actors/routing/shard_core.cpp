@@ -35,7 +35,8 @@ void shard_core::note_event(std::string_view subject, std::string_view queue, bo
 void shard_core::fire_notifications() {
   while (!events_.empty()) {
     const std::vector<interest_event> events = std::exchange(events_, {});
-    for (const interest_event& e : events) watch_.notify(e);
+    for (const interest_event& e : events)
+      watch_.notify(e);
   }
 }
 
@@ -184,7 +185,8 @@ std::pair<size_t, size_t> shard_core::num_interest(std::string_view subject) con
     if (n.branch == 0) return true;
     for (uint32_t id = index_.branch_of(n).first_group; id != 0; id = index_.group_at(id).next) {
       queue += index_.group_at(id).members.size();
-      for (const remote_weight& r : index_.group_at(id).remote) queue += r.weight;
+      for (const remote_weight& r : index_.group_at(id).remote)
+        queue += r.weight;
     }
     return true;
   });

@@ -44,9 +44,9 @@ struct shard_stats {
   uint64_t num_removes = 0;
   uint64_t num_matches = 0;
   uint64_t cache_hits = 0;
-  double cache_hit_rate = 0;  // 0..1
+  double cache_hit_rate = 0; // 0..1
   size_t max_fanout = 0;
-  uint64_t total_fanout = 0;  // to merge the figures of several shards
+  uint64_t total_fanout = 0; // to merge the figures of several shards
   double avg_fanout = 0;
 };
 
@@ -78,8 +78,7 @@ public:
   void apply(reactor_index from, const interest_change& change) {
     apply(from, change.subject, change.queue, change.weight);
   }
-  void apply(reactor_index from, std::string_view subject, std::string_view queue,
-             uint32_t weight);
+  void apply(reactor_index from, std::string_view subject, std::string_view queue, uint32_t weight);
   /// A peer's shard restarted: drops all that it said.
   void forget(reactor_index from);
 
@@ -137,8 +136,8 @@ public:
 
   /// Calls `notify` at once with whether there is interest, local or remote, in exactly the literal
   /// (subject, queue), and then whenever that changes. Wildcard filters do not count. Returns an id
-  /// for clear_notification, 0 if the subject has wildcards or `notify` is empty. The callback comes
-  /// after the change is complete and may use the shard.
+  /// for clear_notification, 0 if the subject has wildcards or `notify` is empty. The callback
+  /// comes after the change is complete and may use the shard.
   uint64_t register_notification(std::string_view subject, std::string_view queue,
                                  std::function<void(bool)> notify);
   /// False if there is no such registration.
@@ -164,8 +163,8 @@ private:
   match_cache cache_;
   result_builder builder_;
   interest_watch watch_;
-  std::vector<interest_event> events_;  // of the call in progress
-  std::string scratch_;                 // a filter's text
+  std::vector<interest_event> events_; // of the call in progress
+  std::string scratch_;                // a filter's text
   uint64_t epoch_ = 1;
   uint64_t last_epoch_ = 0;
   std::string_view last_subject_;

@@ -101,7 +101,7 @@ private:
   static_assert(sizeof(T) >= sizeof(uint32_t));
   static constexpr uint32_t first_block = 16;
   static constexpr uint32_t full_block = 4096;
-  static constexpr uint32_t small_blocks = 9;  // 16, 16, 32, 64 ... 2048: ids below 4096
+  static constexpr uint32_t small_blocks = 9; // 16, 16, 32, 64 ... 2048: ids below 4096
 
   // Small ids: block w > 0 holds the ids from 8 << w up to twice that.
   static constexpr uint32_t small_block_of(uint32_t id) {
@@ -120,7 +120,7 @@ private:
   }
 
   struct raw_delete {
-    void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
   using raw_block = std::unique_ptr<std::byte, raw_delete>;
 
@@ -128,7 +128,7 @@ private:
     const size_t objects = objects_of(blocks_.size());
     const size_t bytes = objects * sizeof(T);
     blocks_.push_back(
-        raw_block(static_cast<std::byte*>(::operator new(bytes, std::align_val_t{64}))));
+        raw_block(static_cast<std::byte*>(::operator new (bytes, std::align_val_t{64}))));
     objects_ += objects;
 #ifdef TROUPE_SLAB_POISON
     ASAN_POISON_MEMORY_REGION(blocks_.back().get(), bytes);
@@ -139,13 +139,12 @@ private:
     return block >= small_blocks ? full_block : block == 0 ? first_block : size_t{8} << block;
   }
 
-  // The first block stays, unless there is none: a subscription that comes and goes costs no malloc.
+  // The first block stays: a subscription that comes and goes alone costs no malloc.
   void release() {
 #ifdef TROUPE_SLAB_POISON
     for (size_t n = 0; n < blocks_.size(); ++n)
       ASAN_UNPOISON_MEMORY_REGION(blocks_[n].get(), objects_of(n) * sizeof(T));
-    if (!blocks_.empty())
-      ASAN_POISON_MEMORY_REGION(blocks_[0].get(), objects_of(0) * sizeof(T));
+    if (!blocks_.empty()) ASAN_POISON_MEMORY_REGION(blocks_[0].get(), objects_of(0) * sizeof(T));
 #endif
     if (blocks_.size() > 1) {
       blocks_.resize(1);
@@ -171,9 +170,9 @@ private:
   std::vector<raw_block> blocks_;
   std::vector<uint64_t> live_;
   size_t size_ = 0;
-  size_t objects_ = 0;  // room in all blocks
-  uint32_t free_ = 0;   // head of the list of free slots
-  uint32_t end_ = 1;    // first id never used
+  size_t objects_ = 0; // room in all blocks
+  uint32_t free_ = 0;  // head of the list of free slots
+  uint32_t end_ = 1;   // first id never used
 };
 
 } // namespace troupe::routing

@@ -88,8 +88,8 @@ subject_index::subject_index(uint64_t hash_seed, bool track_changes)
 subject_index::~subject_index() = default;
 
 uint32_t subject_index::key(uint32_t parent, uint64_t text_hash) const {
-  return static_cast<uint32_t>(
-      ((text_hash ^ (parent * 0x9e3779b97f4a7c15u)) * 0xd6e8feb86659fd93u) >> 32);
+  return static_cast<uint32_t>(((text_hash ^ (parent * 0x9e3779b97f4a7c15u)) * 0xd6e8feb86659fd93u)
+                               >> 32);
 }
 
 uint32_t subject_index::find_child(uint32_t parent, std::string_view text,
@@ -119,8 +119,12 @@ void subject_index::link_child(uint32_t parent, uint32_t id) {
   const bool first = b.children() == 0;
   const node& n = nodes_[id];
   switch (n.kind) {
-  case node_kind::any_token: b.any_token = id; break;
-  case node_kind::any_tail: b.any_tail = id; break;
+  case node_kind::any_token:
+    b.any_token = id;
+    break;
+  case node_kind::any_tail:
+    b.any_tail = id;
+    break;
   case node_kind::text:
     ++b.text_children;
     children_.insert(key(parent, n.text.view()), id);
@@ -135,8 +139,12 @@ void subject_index::unlink_child(uint32_t id) {
   node& up = nodes_[n.parent];
   branch& b = branches_[up.branch];
   switch (n.kind) {
-  case node_kind::any_token: b.any_token = 0; break;
-  case node_kind::any_tail: b.any_tail = 0; break;
+  case node_kind::any_token:
+    b.any_token = 0;
+    break;
+  case node_kind::any_tail:
+    b.any_tail = 0;
+    break;
   case node_kind::text:
     --b.text_children;
     children_.erase(key(n.parent, n.text.view()), id);
@@ -210,7 +218,7 @@ void subject_index::prune(uint32_t node_id) {
     nodes_.destroy(node_id);
     node_id = parent;
   }
-  if (nodes_.size() == 1 && nodes_.bytes() > 4096) {  // only the root: give the blocks back
+  if (nodes_.size() == 1 && nodes_.bytes() > 4096) { // only the root: give the blocks back
     nodes_.destroy(root);
     nodes_.create(0, std::string_view{}, node_kind::any_token);
   }
@@ -371,7 +379,7 @@ void subject_index::prefetch_links(const subscription* sub) const {
   if (sub->in_queue()) return;
   if (sub->next_ != 0) subscriptions_.prefetch(sub->next_);
   subscriptions_.prefetch(sub->prev_);
-  if (track_changes_) return;  // else the node is freed at once, and its slot found by its text
+  if (track_changes_) return; // else the node is freed at once, and its slot found by its text
   const node& n = nodes_[sub->node_];
   if (n.kind == node_kind::text) children_.prefetch(key(n.parent, n.text.view()));
 }

@@ -3,13 +3,13 @@
 // Place in the flow: shard_core changes it and match_cache fills results from it. Owned by one
 // reactor.
 //
-// A trie, cut short: wildcards and the tokens in front of a filter's last wildcard have a node each,
-// but whatever follows the last wildcard is one node ("tail") with all its tokens as its text. A
-// filter without wildcards is thus one node below the root, and a match needs one probe for it.
-// Children are found through one hash table for the whole trie, keyed by (parent, text).
+// A trie, cut short: wildcards and the tokens in front of a filter's last wildcard have a node
+// each, but whatever follows the last wildcard is one node ("tail") with all its tokens as its
+// text. A filter without wildcards is thus one node below the root, and a match needs one probe for
+// it. Children are found through one hash table for the whole trie, keyed by (parent, text).
 //
 // Invariants:
-// - A node exists while it has local or remote interest, children, queue groups or a pending change.
+// - A node exists while it has local or remote interest, children, groups or a pending change.
 // - Only the root and wildcard nodes have tails below them; below a literal token there are only
 //   literal tokens and wildcards that lead on.
 // - A node has a branch record iff it has children or queue groups.
@@ -33,7 +33,7 @@ namespace troupe::routing {
 
 /// Objects alive and bytes held by the index (texts on the heap included).
 struct index_usage {
-  size_t nodes = 0;  // without the root
+  size_t nodes = 0; // without the root
   size_t branches = 0;
   size_t subscriptions = 0;
   size_t groups = 0;
@@ -44,8 +44,8 @@ struct index_usage {
 /// How a filter reads, before it is looked up.
 struct filter_shape {
   bool valid = false;
-  bool literal = true;   // no wildcard token
-  size_t tail = 0;       // where the text after the last wildcard starts; its size if there is none
+  bool literal = true; // no wildcard token
+  size_t tail = 0;     // where the text after the last wildcard starts; its size if there is none
 };
 filter_shape shape_of(std::string_view filter);
 
@@ -91,10 +91,10 @@ public:
     node(uint32_t parent_id, std::string_view text, detail::node_kind k)
         : parent(parent_id), text(text), kind(k) {}
 
-    uint64_t remote_plain = 0;  // bit r: reactor r has plain interest
+    uint64_t remote_plain = 0; // bit r: reactor r has plain interest
     uint32_t parent;
-    uint32_t first_sub = 0;     // local plain subscriptions, oldest first, linked through next_
-    uint32_t branch = 0;        // children and groups
+    uint32_t first_sub = 0; // local plain subscriptions, oldest first, linked through next_
+    uint32_t branch = 0;    // children and groups
     detail::node_text text;
     detail::node_kind kind;
     bool dirty : 1 = false;     // waits in dirty_
@@ -104,8 +104,8 @@ public:
   };
 
   struct branch {
-    uint32_t any_token = 0;      // child "*"
-    uint32_t any_tail = 0;       // child ">"
+    uint32_t any_token = 0; // child "*"
+    uint32_t any_tail = 0;  // child ">"
     uint32_t text_children = 0;
     uint32_t inner_children = 0; // text children that have children
     uint32_t first_group = 0;
@@ -116,9 +116,9 @@ public:
   struct group {
     uint32_t node = 0;
     uint32_t name = 0;
-    uint32_t next = 0;           // among the groups of the node
+    uint32_t next = 0; // among the groups of the node
     uint32_t prev = 0;
-    uint32_t announced = 0;      // members that peers believe in
+    uint32_t announced = 0; // members that peers believe in
     bool dirty = false;
     std::vector<subscription*> members;
     std::vector<remote_weight> remote;
@@ -129,7 +129,7 @@ public:
   /// A group's name, stored once per shard. The mark lets a match merge groups by name in one step.
   struct name {
     std::string text;
-    uint32_t groups = 0;         // how many use it
+    uint32_t groups = 0; // how many use it
     uint32_t mark_place = 0;
     uint64_t mark = 0;
   };
@@ -218,7 +218,8 @@ public:
   }
   size_t count_plain(const node& n) const {
     size_t count = 0;
-    for (uint32_t id = n.first_sub; id != 0; id = sub_at(id).next_) ++count;
+    for (uint32_t id = n.first_sub; id != 0; id = sub_at(id).next_)
+      ++count;
     return count;
   }
 
@@ -227,7 +228,7 @@ private:
 
   struct change_ref {
     uint32_t node;
-    uint32_t group;  // 0 = plain
+    uint32_t group; // 0 = plain
   };
 
   struct frame {
@@ -270,12 +271,12 @@ private:
   slab<group> groups_;
   mutable slab<name> names_;
   id_table children_;
-  id_table group_table_;  // keyed by (node, name)
+  id_table group_table_; // keyed by (node, name)
   id_table name_table_;
   std::vector<change_ref> dirty_;
   size_t dirty_next_ = 0;
   uint64_t seed_;
-  size_t text_bytes_ = 0;  // node texts on the heap
+  size_t text_bytes_ = 0; // node texts on the heap
   bool track_changes_;
   // Scratch of walk(): where each token ends, and the places still to visit.
   mutable std::vector<uint32_t> token_ends_;

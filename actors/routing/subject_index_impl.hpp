@@ -95,7 +95,8 @@ void subject_index::visit_told_interest(F&& visit) const {
     if (n.branch == 0) return;
     for (uint32_t at = branches_[n.branch].first_group; at != 0; at = groups_[at].next) {
       const group& g = groups_[at];
-      const uint32_t weight = track_changes_ ? g.announced : static_cast<uint32_t>(g.members.size());
+      const uint32_t weight =
+          track_changes_ ? g.announced : static_cast<uint32_t>(g.members.size());
       if (weight != 0) visit(subject_view(id, scratch), queue_name(g), weight);
     }
   });
@@ -134,10 +135,12 @@ void subject_index::forget(reactor_index from, F&& ended) {
 
 template <class F>
 void subject_index::visit_subs_of(const node& n, F&& visit) const {
-  for (uint32_t id = n.first_sub; id != 0; id = sub_at(id).next_) visit(sub_at(id));
+  for (uint32_t id = n.first_sub; id != 0; id = sub_at(id).next_)
+    visit(sub_at(id));
   if (n.branch == 0) return;
   for (uint32_t g = branches_[n.branch].first_group; g != 0; g = groups_[g].next)
-    for (subscription* member : groups_[g].members) visit(*member);
+    for (subscription* member : groups_[g].members)
+      visit(*member);
 }
 
 template <class F>
@@ -151,7 +154,8 @@ void subject_index::visit_overlapping(std::string_view pattern, F&& visit) const
       found.push_back(&n);
       return true;
     });
-    for (const node* n : found) visit_subs_of(*n, visit);
+    for (const node* n : found)
+      visit_subs_of(*n, visit);
     return;
   }
   std::string scratch;

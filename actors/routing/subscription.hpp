@@ -62,8 +62,8 @@ private:
     return n;
   }
 
-  uint32_t id_ = 0;             // own place in the slab
-  uint32_t node_ : 31 = 0;      // the filter's node
+  uint32_t id_ = 0;        // own place in the slab
+  uint32_t node_ : 31 = 0; // the filter's node
   uint32_t in_queue_ : 1 = 0;
   // Plain: neighbours in the node's list, whose last has no next and whose first has the last as
   // prev. Queue: prev_ is the place among the members and next_ the group.
@@ -86,17 +86,17 @@ struct remote_weight {
 /// Groups of the same name under different matching filters are one group (as in Go's sublist).
 struct queue_match {
   std::string_view name;
-  std::span<subscription* const> members;  // local, may be empty
-  std::span<const remote_weight> remote;   // other reactors, weight > 0, at most one entry each
-  uint64_t local_weight = 0;               // members.size()
-  uint64_t total_weight = 0;               // local and remote
+  std::span<subscription* const> members; // local, may be empty
+  std::span<const remote_weight> remote;  // other reactors, weight > 0, at most one entry each
+  uint64_t local_weight = 0;              // members.size()
+  uint64_t total_weight = 0;              // local and remote
 };
 
 /// Who wants a message.
 struct match_result {
-  std::span<subscription* const> plain;   // local subscriptions outside queue groups
+  std::span<subscription* const> plain; // local subscriptions outside queue groups
   std::span<const queue_match> queues;
-  uint64_t remote_plain = 0;              // bit r: reactor r has plain interest
+  uint64_t remote_plain = 0; // bit r: reactor r has plain interest
 
   bool empty() const { return plain.empty() && queues.empty() && remote_plain == 0; }
 };
@@ -105,8 +105,8 @@ struct match_result {
 /// is absolute, so that applying a change twice does no harm.
 struct interest_change {
   std::string subject;
-  std::string queue;     // empty = plain
-  uint32_t weight = 0;   // plain: 1 begins, 0 ends. Queue: number of members now, 0 ends
+  std::string queue;   // empty = plain
+  uint32_t weight = 0; // plain: 1 begins, 0 ends. Queue: number of members now, 0 ends
 
   friend bool operator==(const interest_change&, const interest_change&) = default;
 };

@@ -9,6 +9,7 @@
 #include "actors/session/client_hub.hpp"
 #include "protocol/client/encoder.hpp"
 #include "protocol/subject/subject.hpp"
+#include "protocol/time_text.hpp"
 
 namespace troupe {
 
@@ -339,8 +340,10 @@ void client_connection::slow_consumer(closed_reason reason) {
     log::info("{} - Slow Consumer Detected: MaxPending of {} Exceeded", label(),
                 gate_.max_pending());
   else
-    log::info("{} - Slow Consumer Detected: WriteDeadline of {}s exceeded with {} bytes pending",
-                label(), hub_.node().settings.write_deadline / 1s, out_.pending());
+    log::info("{} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total "
+              "bytes.",
+              label(), go_duration_text(hub_.node().settings.write_deadline.count()),
+              out_.chunks(), out_.pending());
   close(reason);
 }
 

@@ -15,8 +15,9 @@ constexpr nanos first_ping_delay = 2s;
 constexpr nanos rtt_valid_for = 1h;
 constexpr std::string_view reserved_queue = "_sys_";
 constexpr std::string_view gateway_reply_prefix = "_GR_.";
+constexpr std::string_view old_gateway_reply_prefix = "$GR.";
 constexpr std::string_view raft_prefix = "$NRG.";
-constexpr std::string_view reserved_reply_prefixes[] = {"_R_.", "$JS.ACK.", "_GR_."};
+constexpr std::string_view reserved_reply_prefixes[] = {"_R_.", "$JS.ACK.", "_GR_.", "$GR."};
 
 bool is_reserved_reply(std::string_view reply) {
   return std::any_of(std::begin(reserved_reply_prefixes), std::end(reserved_reply_prefixes),
@@ -129,6 +130,9 @@ void client_core::on_connect(std::string_view json, nanos now) {
   base.verbose = verbose_;
   base.pedantic = pedantic_;
   base.echo = echo_;
+  base.headers = wants_headers_;
+  base.no_responders = no_responders_;
+  base.protocol = async_info_ ? 1 : 0;
   auto parsed = parse_connect(json, base);
   if (!parsed) {
     port_.log_error(parsed.error().context);
@@ -142,6 +146,7 @@ void client_core::on_connect(std::string_view json, nanos now) {
   verbose_ = who.verbose;
   pedantic_ = who.pedantic;
   async_info_ = who.protocol >= 1;
+  wants_headers_ = who.headers;
   headers_ = limits_.headers = settings_->headers && who.headers;
   no_responders_ = who.no_responders;
   who.jwt.clear();  // there is no operator mode here
@@ -186,7 +191,8 @@ void client_core::on_pub(const op& o) {
   in_bytes_ += o.payload.size();
   if (pedantic_ && !is_valid_literal_subject(o.subject)) send_err(err_text::invalid_publish_subject);
   if (o.subject[0] == '_' || o.subject[0] == '$') {
-    if (o.subject.starts_with(gateway_reply_prefix) || o.subject.starts_with(raft_prefix)) {
+    if (o.subject.starts_with(gateway_reply_prefix)
+        || o.subject.starts_with(old_gateway_reply_prefix) || o.subject.starts_with(raft_prefix)) {
       port_.log_error("Publish Violation - subject is reserved");
       return send_err(err_text::publish_denied(o.subject));
     }

@@ -141,6 +141,7 @@ private:
   bool pedantic_ = true;
   bool echo_ = true;
   bool headers_ = false;
+  bool wants_headers_ = false;  // said in CONNECT, whether or not the server allows it
   bool no_responders_ = false;
 };
 

@@ -28,7 +28,8 @@ std::string subject_of(size_t n) {
 
 std::vector<std::string> subjects(size_t count) {
   std::vector<std::string> all;
-  for (size_t i = 0; i < count; ++i) all.push_back(subject_of(i));
+  for (size_t i = 0; i < count; ++i)
+    all.push_back(subject_of(i));
   return all;
 }
 
@@ -38,10 +39,18 @@ void add_wildcards(shard_core& shard) {
     const std::string n = std::to_string(i);
     std::string filter;
     switch (i % 4) {
-    case 0: filter = "fleet." + n + ".*"; break;
-    case 1: filter = "fleet.*.speed." + n; break;
-    case 2: filter = "fleet." + n + ".>"; break;
-    default: filter = "*.status." + n; break;
+    case 0:
+      filter = "fleet." + n + ".*";
+      break;
+    case 1:
+      filter = "fleet.*.speed." + n;
+      break;
+    case 2:
+      filter = "fleet." + n + ".>";
+      break;
+    default:
+      filter = "*.status." + n;
+      break;
     }
     shard.subscribe(nullptr, filter, "", n);
   }
@@ -53,7 +62,8 @@ void insert(benchmark::State& state) {
     state.PauseTiming();
     auto shard = std::make_unique<shard_core>(0);
     state.ResumeTiming();
-    for (const std::string& s : names) shard->subscribe(nullptr, s, "", "12");
+    for (const std::string& s : names)
+      shard->subscribe(nullptr, s, "", "12");
     state.PauseTiming();
     shard.reset();
     state.ResumeTiming();
@@ -68,12 +78,14 @@ void remove_one_by_one(benchmark::State& state) {
     state.PauseTiming();
     shard_core shard(0);
     std::vector<subscription*> subs;
-    for (const std::string& s : names) subs.push_back(shard.subscribe(nullptr, s, "", "12"));
+    for (const std::string& s : names)
+      subs.push_back(shard.subscribe(nullptr, s, "", "12"));
     shard.visit_interest_changes([](auto&&...) {});
     shard.match(names[0]);
     std::shuffle(subs.begin(), subs.end(), std::mt19937(1));
     state.ResumeTiming();
-    for (subscription* s : subs) shard.unsubscribe(s);
+    for (subscription* s : subs)
+      shard.unsubscribe(s);
     shard.visit_interest_changes([](auto&&...) {});
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
@@ -86,7 +98,8 @@ void remove_in_bulk(benchmark::State& state) {
     state.PauseTiming();
     shard_core shard(0);
     std::vector<subscription*> subs;
-    for (const std::string& s : names) subs.push_back(shard.subscribe(nullptr, s, "", "12"));
+    for (const std::string& s : names)
+      subs.push_back(shard.subscribe(nullptr, s, "", "12"));
     shard.visit_interest_changes([](auto&&...) {});
     shard.match(names[0]);
     std::shuffle(subs.begin(), subs.end(), std::mt19937(1));
@@ -104,7 +117,8 @@ void remove_thousands_on_one_subject(benchmark::State& state) {
     shard_core shard(0);
     std::vector<subscription*> subs;
     const std::string queue = state.range(0) ? "q" : "";
-    for (int i = 0; i < 50000; ++i) subs.push_back(shard.subscribe(nullptr, "a.b", queue, "1"));
+    for (int i = 0; i < 50000; ++i)
+      subs.push_back(shard.subscribe(nullptr, "a.b", queue, "1"));
     state.ResumeTiming();
     shard.unsubscribe_all(subs);
   }
@@ -126,18 +140,22 @@ BENCHMARK(subscribe_and_unsubscribe_an_inbox);
 
 void match_repeated(benchmark::State& state) {
   shard_core shard(0);
-  for (size_t i = 0; i < 1000; ++i) shard.subscribe(nullptr, subject_of(i), "", "1");
+  for (size_t i = 0; i < 1000; ++i)
+    shard.subscribe(nullptr, subject_of(i), "", "1");
   const std::string subject = subject_of(7);
-  for (auto _ : state) benchmark::DoNotOptimize(&shard.match(subject));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(&shard.match(subject));
 }
 BENCHMARK(match_repeated);
 
 void match_cached(benchmark::State& state) {
   shard_core shard(0);
   const auto names = subjects(static_cast<size_t>(state.range(0)));
-  for (const std::string& s : names) shard.subscribe(nullptr, s, "", "1");
+  for (const std::string& s : names)
+    shard.subscribe(nullptr, s, "", "1");
   for (int round = 0; round < 20; ++round)
-    for (const std::string& s : names) shard.match(s);
+    for (const std::string& s : names)
+      shard.match(s);
   size_t at = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(&shard.match(names[at]));
@@ -184,7 +202,8 @@ BENCHMARK(match_missed_inboxes);
 void match_missed_of_a_million(benchmark::State& state) {
   shard_core shard(0);
   auto names = subjects(1000000);
-  for (const std::string& s : names) shard.subscribe(nullptr, s, "", "1");
+  for (const std::string& s : names)
+    shard.subscribe(nullptr, s, "", "1");
   std::shuffle(names.begin(), names.end(), std::mt19937(1));
   size_t at = 0;
   for (auto _ : state) {
@@ -196,15 +215,17 @@ BENCHMARK(match_missed_of_a_million);
 
 void fan_out_of_a_thousand(benchmark::State& state) {
   shard_core shard(0);
-  for (int i = 0; i < 1000; ++i) shard.subscribe(nullptr, "news.all", "", std::to_string(i));
+  for (int i = 0; i < 1000; ++i)
+    shard.subscribe(nullptr, "news.all", "", std::to_string(i));
   for (auto _ : state) {
-    if (state.range(0)) {  // built anew each time
+    if (state.range(0)) { // built anew each time
       state.PauseTiming();
       shard.unsubscribe(shard.subscribe(nullptr, "news.all", "", "x"));
       state.ResumeTiming();
     }
     uint64_t bytes = 0;
-    for (subscription* s : shard.match("news.all").plain) bytes += s->sid().size();
+    for (subscription* s : shard.match("news.all").plain)
+      bytes += s->sid().size();
     benchmark::DoNotOptimize(bytes);
   }
   state.SetItemsProcessed(state.iterations() * 1000);
@@ -218,7 +239,8 @@ void match_queue_groups(benchmark::State& state) {
     shard.subscribe(nullptr, "jobs.>", "workers", "1");
     shard.subscribe(nullptr, "jobs.new", "audit", "1");
   }
-  for (auto _ : state) benchmark::DoNotOptimize(&shard.match("jobs.new"));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(&shard.match("jobs.new"));
 }
 BENCHMARK(match_queue_groups);
 

@@ -1,8 +1,9 @@
+# shellcheck shell=bash
 # What deploy/run and deploy/test share: messages, packages, configuring and building a preset.
 # Sourced. Every step is a no-op when it has been done before.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-cd "$root"
+cd "$root" || exit 1
 
 say() { printf '== %s\n' "$*" >&2; }
 die() {

@@ -1,3 +1,5 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154  # root comes from common.sh
 # Debian packages from the lists in deploy/packages. Sourced; needs `root` and `say`, `die`.
 #
 # The check costs one dpkg-query and no network; apt is asked only when something is missing.

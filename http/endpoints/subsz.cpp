@@ -32,8 +32,7 @@ std::string render_subsz(const subsz_options& options, const observe::subs_snaps
   std::vector<const observe::sub_snapshot*> chosen;
   if (options.subs)
     for (auto& sub : all.subs)
-      if (options.test.empty() || matches_filter(options.test, sub.subject))
-        chosen.push_back(&sub);
+      if (options.test.empty() || matches_filter(options.test, sub.subject)) chosen.push_back(&sub);
   auto count = static_cast<int64_t>(chosen.size());
   auto first = std::min(options.offset, count);
   auto last = first + std::min(options.limit, count - first);

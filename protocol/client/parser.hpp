@@ -2,7 +2,10 @@
 //
 // Pure. The caller owns the bytes; views in the result point into them. Reading the same bytes in
 // one piece or byte by byte gives the same operations and the same errors (fuzzed). Limits come in
-// as arguments. The Go server's parser.go is the source of the grammar.
+// as arguments. The Go server's parser.go is the source of the grammar, and three things differ
+// from it: a CR counts only right before the LF, a PUB whose subject or reply holds CR or LF is
+// refused (it would break its receivers' lines), and blanks and ignored text have the control
+// line's bound.
 #pragma once
 
 #include <cstddef>

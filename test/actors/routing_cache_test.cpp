@@ -62,29 +62,38 @@ TEST_CASE("a wildcard filter voids the results that it may match") {
   for (const char* filter : {">", "*", "*.b", "a.>", "a.*", "*.>", "a.b.>", "a.b.*", "a.*.c"}) {
     INFO(filter);
     shard_core shard(0);
-    for (const char* subject : {"a", "a.b", "a.b.c"}) warm(shard, subject);
+    for (const char* subject : {"a", "a.b", "a.b.c"})
+      warm(shard, subject);
     subscription* s = shard.subscribe(nullptr, filter, "", "1");
     size_t found = 0;
-    for (const char* subject : {"a", "a.b", "a.b.c"}) found += shard.match(subject).plain.size();
+    for (const char* subject : {"a", "a.b", "a.b.c"})
+      found += shard.match(subject).plain.size();
     size_t expected = 0;
-    for (const char* subject : {"a", "a.b", "a.b.c"}) expected += shard.num_interest(subject).first;
+    for (const char* subject : {"a", "a.b", "a.b.c"})
+      expected += shard.num_interest(subject).first;
     CHECK(found == expected);
     CHECK(found > 0);
-    for (const char* subject : {"a", "a.b", "a.b.c"}) warm(shard, subject);
+    for (const char* subject : {"a", "a.b", "a.b.c"})
+      warm(shard, subject);
     shard.unsubscribe(s);
-    for (const char* subject : {"a", "a.b", "a.b.c"}) CHECK(shard.match(subject).empty());
+    for (const char* subject : {"a", "a.b", "a.b.c"})
+      CHECK(shard.match(subject).empty());
   }
 }
 
 TEST_CASE("subjects seen once do not push out those that come again") {
   shard_core shard(0);
   std::vector<std::string> hot;
-  for (int i = 0; i < 16; ++i) hot.push_back("hot." + std::to_string(i));
+  for (int i = 0; i < 16; ++i)
+    hot.push_back("hot." + std::to_string(i));
   for (int round = 0; round < 3; ++round)
-    for (const std::string& s : hot) warm(shard, s);
-  for (int i = 0; i < 20000; ++i) shard.match("_INBOX." + std::to_string(i));
+    for (const std::string& s : hot)
+      warm(shard, s);
+  for (int i = 0; i < 20000; ++i)
+    shard.match("_INBOX." + std::to_string(i));
   size_t kept = 0;
-  for (const std::string& s : hot) kept += is_cached(shard, s);
+  for (const std::string& s : hot)
+    kept += is_cached(shard, s);
   CHECK(kept >= 15);
   CHECK(shard.get_stats().num_cache <= 4096);
 }
@@ -92,13 +101,17 @@ TEST_CASE("subjects seen once do not push out those that come again") {
 TEST_CASE("the cache grows to hold a working set and stays within its bound") {
   shard_core shard(0);
   std::vector<std::string> set;
-  for (int i = 0; i < 1500; ++i) set.push_back("set." + std::to_string(i));
+  for (int i = 0; i < 1500; ++i)
+    set.push_back("set." + std::to_string(i));
   for (int round = 0; round < 30; ++round)
-    for (const std::string& s : set) shard.match(s);
+    for (const std::string& s : set)
+      shard.match(s);
   const auto before = shard.get_stats();
-  for (const std::string& s : set) shard.match(s);
+  for (const std::string& s : set)
+    shard.match(s);
   CHECK(shard.get_stats().cache_hits - before.cache_hits > 1300);
-  for (int i = 0; i < 100000; ++i) shard.match("more." + std::to_string(i / 2 % 20000));
+  for (int i = 0; i < 100000; ++i)
+    shard.match("more." + std::to_string(i / 2 % 20000));
   CHECK(shard.get_stats().num_cache <= 4096);
   CHECK(shard.cache_bytes() < 2u << 20);
 }
@@ -127,13 +140,14 @@ TEST_CASE("results stay whole while the epoch stands still") {
         REQUIRE(all[j].result->queues.size() == (j % 3 ? 1 : 0));
       }
     }
-    CHECK(changes < 5000 / 16);  // whoever keeps results profits
+    CHECK(changes < 5000 / 16); // whoever keeps results profits
   }
 }
 
 TEST_CASE("large results do not make the cache hold more than its bound") {
   shard_core shard(0);
-  for (int i = 0; i < 3000; ++i) shard.subscribe(nullptr, "wide.>", "", "1");
+  for (int i = 0; i < 3000; ++i)
+    shard.subscribe(nullptr, "wide.>", "", "1");
   for (int round = 0; round < 3; ++round)
     for (int i = 0; i < 1500; ++i)
       REQUIRE(shard.match("wide." + std::to_string(i)).plain.size() == 3000);

@@ -15,6 +15,7 @@ using namespace troupe::routing;
 
 TEST_CASE("a slab keeps objects in place, reuses ids and gives its memory back") {
   struct item {
+    item(std::string t, uint64_t n) : text(std::move(t)), number(n) {}
     std::string text;
     uint64_t number;
   };
@@ -27,8 +28,8 @@ TEST_CASE("a slab keeps objects in place, reuses ids and gives its memory back")
       REQUIRE(id != 0);
       REQUIRE(alive.emplace(id, std::pair{&items[id], i}).second);
     } else {
-      const auto gone = std::next(alive.begin(), static_cast<long>(random() % std::min<size_t>(
-                                                     alive.size(), 50)));
+      const auto gone = std::next(alive.begin(),
+                                  static_cast<long>(random() % std::min<size_t>(alive.size(), 50)));
       REQUIRE(items[gone->first].number == gone->second.second);
       items.destroy(gone->first);
       alive.erase(gone);
@@ -54,14 +55,15 @@ TEST_CASE("a slab keeps objects in place, reuses ids and gives its memory back")
 
 TEST_CASE("the table of ids finds what is in it while it grows and shrinks") {
   id_table table;
-  std::map<uint32_t, uint32_t> hash_of;  // by id
+  std::map<uint32_t, uint32_t> hash_of; // by id
   std::mt19937 random(5);
   const auto holds = [&](uint32_t id) {
     return table.find(hash_of.at(id), [&](uint32_t at) { return at == id; }) == id;
   };
   const auto add = [&](uint32_t id) {
     // Some of the hashes are the same for many, some differ only in the lower bits.
-    const uint32_t hash = random() % 4 == 0 ? 0xabcd0000u + id % 7 : static_cast<uint32_t>(random());
+    const uint32_t hash =
+        random() % 4 == 0 ? 0xabcd0000u + id % 7 : static_cast<uint32_t>(random());
     hash_of[id] = hash;
     table.insert(hash, id);
   };
@@ -71,14 +73,15 @@ TEST_CASE("the table of ids finds what is in it while it grows and shrinks") {
       if (hash_of.size() < goal) {
         add(next++);
       } else {
-        const auto gone = std::next(hash_of.begin(), static_cast<long>(random() % std::min<size_t>(
-                                                         hash_of.size(), 30)));
+        const auto gone = std::next(
+            hash_of.begin(), static_cast<long>(random() % std::min<size_t>(hash_of.size(), 30)));
         table.erase(gone->second, gone->first);
         hash_of.erase(gone);
       }
       if (!hash_of.empty()) REQUIRE(holds(hash_of.rbegin()->first));
       if (random() % 512 == 0)
-        for (const auto& [id, hash] : hash_of) REQUIRE(holds(id));
+        for (const auto& [id, hash] : hash_of)
+          REQUIRE(holds(id));
     }
     CHECK(table.size() == goal);
   }
@@ -125,7 +128,7 @@ TEST_CASE("a hundred thousand subscriptions stay within their memory and leave n
   CHECK(peer.match("orders.eu00.00000000").remote_plain == 1);
   const double each = static_cast<double>(local.usage().bytes + peer.usage().bytes) / count;
   INFO("bytes per subscription on both reactors, its text included: " << each);
-  CHECK(each < 204);  // 220 with 20 bytes of text, 16 of them for the connection's own table
+  CHECK(each < 204); // 220 with 20 bytes of text, 16 of them for the connection's own table
   std::shuffle(subs.begin(), subs.end(), std::mt19937(1));
   local.unsubscribe_all(subs);
   tell();

@@ -71,7 +71,7 @@ inline bool overlap(std::string_view a, std::string_view b) {
   }
 }
 
-using filter_key = std::pair<std::string, std::string>;  // subject, queue
+using filter_key = std::pair<std::string, std::string>; // subject, queue
 using interest = std::map<filter_key, uint32_t>;
 
 class model {
@@ -83,7 +83,7 @@ public:
     std::string sid;
   };
   std::vector<entry> subs;
-  std::map<unsigned, interest> remote;  // by reactor
+  std::map<unsigned, interest> remote; // by reactor
 
   interest local_interest() const {
     interest all;

@@ -38,12 +38,12 @@ TEST_CASE("literal and wildcard filters match the subjects they should") {
   shard_core shard(0);
   for (const char* filter : {"foo", "foo.bar", "foo.*", "*.bar", "foo.>", ">", "*", "foo.*.baz"})
     REQUIRE(shard.subscribe(nullptr, filter, "", "1") != nullptr);
-  CHECK(plain_count(shard, "foo") == 3);          // foo > *
-  CHECK(plain_count(shard, "foo.bar") == 5);      // foo.bar foo.* *.bar foo.> >
-  CHECK(plain_count(shard, "foo.x") == 3);        // foo.* foo.> >
-  CHECK(plain_count(shard, "foo.x.baz") == 3);    // foo.*.baz foo.> >
-  CHECK(plain_count(shard, "bar.bar") == 2);      // *.bar >
-  CHECK(plain_count(shard, "a.b.c.d") == 1);      // >
+  CHECK(plain_count(shard, "foo") == 3);       // foo > *
+  CHECK(plain_count(shard, "foo.bar") == 5);   // foo.bar foo.* *.bar foo.> >
+  CHECK(plain_count(shard, "foo.x") == 3);     // foo.* foo.> >
+  CHECK(plain_count(shard, "foo.x.baz") == 3); // foo.*.baz foo.> >
+  CHECK(plain_count(shard, "bar.bar") == 2);   // *.bar >
+  CHECK(plain_count(shard, "a.b.c.d") == 1);   // >
 }
 
 TEST_CASE("a subject with an empty token matches nothing, not even everything") {
@@ -108,7 +108,8 @@ TEST_CASE("a subscription keeps its owner, its subject, its group and a sid of a
 TEST_CASE("subscriptions to one subject come in the order in which they were made") {
   shard_core shard(0);
   std::vector<subscription*> subs;
-  for (int i = 0; i < 5; ++i) subs.push_back(shard.subscribe(nullptr, "foo", "", "1"));
+  for (int i = 0; i < 5; ++i)
+    subs.push_back(shard.subscribe(nullptr, "foo", "", "1"));
   shard.unsubscribe(subs[4]);
   shard.unsubscribe(subs[0]);
   shard.unsubscribe(subs[2]);
@@ -152,10 +153,9 @@ TEST_CASE("a peer learns when interest begins and ends, and nothing of what canc
   subscription* q = shard.subscribe(nullptr, "a", "q", "3");
   shard.subscribe(nullptr, "a", "q", "4");
   shard.unsubscribe(shard.subscribe(nullptr, "gone.*", "", "5"));
-  CHECK(shard.take_interest_changes()
-        == std::vector{change("a", "", 1), change("a", "q", 2)});
+  CHECK(shard.take_interest_changes() == std::vector{change("a", "", 1), change("a", "q", 2)});
   CHECK_FALSE(shard.has_interest_changes());
-  CHECK(shard.usage().nodes == 1);  // gone.* is gone
+  CHECK(shard.usage().nodes == 1); // gone.* is gone
   shard.unsubscribe(a);
   shard.unsubscribe(q);
   CHECK(shard.take_interest_changes() == std::vector{change("a", "q", 1)});
@@ -189,9 +189,9 @@ TEST_CASE("remote interest is a set of reactors, and goes with the reactor") {
   shard_core shard(3);
   shard.apply(1, change("a.*", "", 1));
   shard.apply(63, change("a.b", "", 1));
-  shard.apply(63, change("a.b", "", 1));  // told twice
-  shard.apply(3, change("a.b", "", 1));   // itself
-  shard.apply(64, change("a.b", "", 1));  // no such reactor
+  shard.apply(63, change("a.b", "", 1)); // told twice
+  shard.apply(3, change("a.b", "", 1));  // itself
+  shard.apply(64, change("a.b", "", 1)); // no such reactor
   CHECK(shard.match("a.b").remote_plain == ((uint64_t{1} << 63) | 2));
   CHECK(shard.num_interest("a.b") == std::pair<size_t, size_t>{2, 0});
   shard.forget(63);
@@ -230,7 +230,7 @@ TEST_CASE("notifications tell of the first and the last exact interest, local or
   CHECK(heard == std::vector{0});
   shard.subscribe(nullptr, "*", "", "1");
   shard.subscribe(nullptr, "foo", "group", "2");
-  CHECK(heard == std::vector{0});  // neither wildcards nor groups count
+  CHECK(heard == std::vector{0}); // neither wildcards nor groups count
   subscription* a = shard.subscribe(nullptr, "foo", "", "3");
   subscription* b = shard.subscribe(nullptr, "foo", "", "4");
   CHECK(heard == std::vector{0, 1});
@@ -250,7 +250,8 @@ TEST_CASE("notifications tell of the first and the last exact interest, local or
 TEST_CASE("a bulk removal notifies once, and the callback may use the shard") {
   shard_core shard(0);
   std::vector<subscription*> subs;
-  for (int i = 0; i < 10; ++i) subs.push_back(shard.subscribe(nullptr, "foo", "", "1"));
+  for (int i = 0; i < 10; ++i)
+    subs.push_back(shard.subscribe(nullptr, "foo", "", "1"));
   int ends = 0;
   shard.register_notification("foo", "", [&](bool present) {
     if (present) return;
@@ -269,7 +270,8 @@ TEST_CASE("statistics count as the Go server's sublist does") {
   shard.subscribe(nullptr, "foo", "q", "2");
   shard.subscribe(nullptr, "foo", "q", "3");
   shard.unsubscribe(shard.subscribe(nullptr, "bar", "", "4"));
-  for (int i = 0; i < 3; ++i) shard.match("foo");
+  for (int i = 0; i < 3; ++i)
+    shard.match("foo");
   shard.match("none");
   const auto stats = shard.get_stats();
   CHECK(stats.num_subs == 3);
@@ -278,7 +280,7 @@ TEST_CASE("statistics count as the Go server's sublist does") {
   CHECK(stats.num_matches == 4);
   CHECK(stats.num_cache == 2);
   CHECK(stats.cache_hit_rate == 0.5);
-  CHECK(stats.max_fanout == 2);  // one plain, one group
+  CHECK(stats.max_fanout == 2); // one plain, one group
   CHECK(stats.avg_fanout == 1.0);
   shard.unsubscribe(s);
   CHECK(shard.get_stats().num_cache == 1);

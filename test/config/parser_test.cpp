@@ -187,6 +187,11 @@ TEST_CASE("parser: syntax errors carry their position and the server's words", "
                   "t.conf:1:3: Parse error on line 1: 'Expected value but found new line'"},
            golden{"= 1", "t.conf:1:0: Parse error on line 1: 'Unexpected key separator '=''"},
            golden{"a {", "t.conf:1:3: Parse error on line 1: 'Unexpected EOF processing map.'"},
+           golden{"a {b:}",
+                  "t.conf:1:5: Parse error on line 1: 'Unexpected map end '}' where a value "
+                  "is expected.'"},
+           golden{"a {b: ,}", "t.conf:1:6: Parse error on line 1: 'Unexpected map value terminator "
+                              "\",\".'"},
            golden{"a = (x",
                   "t.conf:1:6: Parse error on line 1: 'Unexpected EOF processing block.'"},
            golden{"a = \"x", "t.conf:1:6: Parse error on line 1: 'Unexpected EOF.'"},

@@ -27,8 +27,8 @@ public:
 
   /// A byte ends the subject if its top bit is set; the rest chooses a token.
   std::string subject() {
-    static const char* const tokens[] = {"a", "b", "*", ">", "", "c*", "*>", ">>",
-                                         "a-token-with-more-than-24-bytes", "abc", "a b"};
+    static const char* const tokens[] = {
+        "a", "b", "*", ">", "", "c*", "*>", ">>", "a-token-with-more-than-24-bytes", "abc", "a b"};
     std::string s;
     for (int n = 0; n < 12; ++n) {
       const uint8_t b = byte();
@@ -56,22 +56,30 @@ std::string step(pair_of_shards& p, choices& c) {
   auto& subs = p.expected.subs;
   const auto reactor = [&] { return static_cast<troupe::reactor_index>(c.below(5)); };
   switch (c.below(14)) {
-  case 0: case 1: case 2: {
+  case 0:
+  case 1:
+  case 2: {
     const std::string subject = c.subject();
     const std::string queue = c.queue();
     return p.subscribe(subject, queue, c.sid());
   }
-  case 3: return subs.empty() ? "" : p.unsubscribe(c.below(subs.size()));
-  case 4: return p.unsubscribe_every(1 + c.below(4), c.below(2));
-  case 5: case 6: {
+  case 3:
+    return subs.empty() ? "" : p.unsubscribe(c.below(subs.size()));
+  case 4:
+    return p.unsubscribe_every(1 + c.below(4), c.below(2));
+  case 5:
+  case 6: {
     const auto from = reactor();
     const std::string subject = c.subject();
     const std::string queue = c.queue();
     return p.apply(from, subject, queue, c.byte() % 4);
   }
-  case 7: return p.forget(reactor());
-  case 8: return p.take_changes(c.below(2) == 0 ? c.below(4) : SIZE_MAX);
-  case 9: return p.reverse_match(c.subject());
+  case 7:
+    return p.forget(reactor());
+  case 8:
+    return p.take_changes(c.below(2) == 0 ? c.below(4) : SIZE_MAX);
+  case 9:
+    return p.reverse_match(c.subject());
   case 10: {
     const std::string subject = c.subject();
     const std::string queue = c.queue();
@@ -79,8 +87,10 @@ std::string step(pair_of_shards& p, choices& c) {
     p.watch(subject, queue);
     return {};
   }
-  case 11: return p.check_all();
-  default: return p.match(c.subject());
+  case 11:
+    return p.check_all();
+  default:
+    return p.match(c.subject());
   }
 }
 
@@ -96,7 +106,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size > 4096) return 0;
   choices c(data, size);
   pair_of_shards p(c.byte() % 4 != 0);
-  while (!c.empty()) require(step(p, c));
+  while (!c.empty())
+    require(step(p, c));
   require(p.check_all());
   require(p.clear());
   return 0;

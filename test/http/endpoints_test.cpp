@@ -29,6 +29,24 @@ std::string cids(const std::string& body) {
   return out;
 }
 
+/// A closed connection with every member set.
+observe::connection_snapshot full_connection() {
+  auto c = a_connection(7);
+  c.stop = fixed_now();
+  c.reason = "Client Closed";
+  c.rtt = std::chrono::microseconds{320};
+  c.in_msgs = 1, c.out_msgs = 2, c.in_bytes = 3, c.out_bytes = 4, c.stalls = 5;
+  c.subscriptions = 1;
+  c.name = "app", c.lang = "go", c.version = "1.2";
+  c.tls_version = "1.3", c.tls_cipher_suite = "TLS_AES_128_GCM_SHA256", c.tls_first = true;
+  c.tls_peer_certs = {{"CN=x", "aa", "bb"}};
+  c.authorized_user = "bob", c.account = "A";
+  c.subs = {{"", "", "foo.*", "q", "1", 9, 10, 7}};
+  c.jwt = "j", c.issuer_key = "k", c.name_tag = "t", c.tags = {"x"};
+  c.mqtt_client = "m", c.proxy_key = "p";
+  return c;
+}
+
 } // namespace
 
 TEST_CASE("query: decodes, keeps the first value, drops broken pairs", "[http]") {
@@ -77,20 +95,7 @@ TEST_CASE("connz: an idle node answers as the NATS server", "[http]") {
 
 TEST_CASE("connz: all members stand in the NATS server's order", "[http]") {
   fake_source source;
-  auto c = a_connection(7);
-  c.stop = fixed_now();
-  c.reason = "Client Closed";
-  c.rtt = std::chrono::microseconds{320};
-  c.in_msgs = 1, c.out_msgs = 2, c.in_bytes = 3, c.out_bytes = 4, c.stalls = 5;
-  c.subscriptions = 1;
-  c.name = "app", c.lang = "go", c.version = "1.2";
-  c.tls_version = "1.3", c.tls_cipher_suite = "TLS_AES_128_GCM_SHA256", c.tls_first = true;
-  c.tls_peer_certs = {{"CN=x", "aa", "bb"}};
-  c.authorized_user = "bob", c.account = "A";
-  c.subs = {{"", "", "foo.*", "q", "1", 9, 10, 7}};
-  c.jwt = "j", c.issuer_key = "k", c.name_tag = "t", c.tags = {"x"};
-  c.mqtt_client = "m", c.proxy_key = "p";
-  source.some_connections.closed = {c};
+  source.some_connections.closed = {full_connection()};
   CHECK(contains(get(source, "/connz?state=closed&auth=1&subs=detail").body, R"("connections": [
     {
       "cid": 7,

@@ -70,7 +70,7 @@ TEST_CASE("The status of a first line is read", "[protocol][headers]") {
 TEST_CASE("Setting a header replaces the first one or adds it", "[protocol][headers]") {
   CHECK(set_header(two, "A", "longer")
         == "NATS/1.0\r\nA: longer\r\nNats-Msg-Id:  x y \r\nA: 2\r\n\r\n");
-  CHECK(set_header("NATS/1.0\r\nA:1\r\n\r\n", "A", "2") == "NATS/1.0\r\nA: 2\r\n\r\n");
+  CHECK(set_header("NATS/1.0\r\nA:1\r\n\r\n", "A", "2") == "NATS/1.0\r\nA:2\r\n\r\n");
   CHECK(set_header(empty_header_block, "B", "3") == "NATS/1.0\r\nB: 3\r\n\r\n");
   CHECK(set_header("", "B", "3") == "NATS/1.0\r\nB: 3\r\n\r\n");
   CHECK(add_header("NATS/1.0\r\nB: 3\r\n\r\n", "B", "4") == "NATS/1.0\r\nB: 3\r\nB: 4\r\n\r\n");

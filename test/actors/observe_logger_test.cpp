@@ -1,0 +1,154 @@
+#include "actors/observe/log_sink.hpp"
+#include "actors/observe/logger.hpp"
+#include "actors/observe/snapshots.hpp"
+#include "test/catch.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using namespace troupe;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A directory of its own for each test, removed at the end; the logger is stopped first.
+struct log_fixture {
+  fs::path dir = fs::temp_directory_path() / ("troupe-log-" + std::to_string(getpid()));
+  log_fixture() { fs::create_directories(dir); }
+  ~log_fixture() {
+    log::stop();
+    fs::remove_all(dir);
+  }
+  log::settings settings() {
+    log::settings s;
+    s.file = (dir / "n.log").string();
+    return s;
+  }
+  static std::string contents(const fs::path& path) {
+    std::ifstream in(path);
+    std::ostringstream out;
+    out << in.rdbuf();
+    return out.str();
+  }
+  std::string text() { return contents(dir / "n.log"); }
+  size_t files() {
+    return static_cast<size_t>(
+        std::distance(fs::directory_iterator(dir), fs::directory_iterator{}));
+  }
+};
+
+} // namespace
+
+TEST_CASE("logger: a line has the NATS server's format", "[actors][observe]") {
+  log::settings s;
+  s.utc = true;
+  auto at = log::wall_time{std::chrono::microseconds{1795381980000007}};
+  auto pid = "[" + std::to_string(getpid()) + "] ";
+  CHECK(log::format_line(log::level::info, at, "hi", s, false)
+        == pid + "2026/11/22 21:13:00.000007 [INF] hi\n");
+  s.timestamps = false;
+  CHECK(log::format_line(log::level::fatal, at, "x\n", s, false) == pid + "[FTL] x\n");
+  CHECK(log::format_line(log::level::warn, at, "x", s, true) == pid + "[\x1b[0;93mWRN\x1b[0m] x\n");
+}
+
+TEST_CASE_METHOD(log_fixture, "logger: lines of many threads arrive whole, or are counted",
+                 "[actors][observe]") {
+  REQUIRE(log::start(settings()));
+  auto before = log::dropped();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([t] {
+      for (int i = 0; i < 2000; ++i)
+        log::info("thread {} line {}", t, i);
+    });
+  for (auto& t : threads)
+    t.join();
+  log::flush();
+  auto all = text();
+  std::regex line(R"(\[\d+\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} \[INF\] thread \d line \d+)");
+  size_t whole = 0;
+  std::istringstream in(all);
+  for (std::string l; std::getline(in, l);)
+    whole += std::regex_match(l, line);
+  CHECK(whole + (log::dropped() - before) == 8000);
+}
+
+TEST_CASE_METHOD(log_fixture, "logger: debug and trace are off until asked for",
+                 "[actors][observe]") {
+  REQUIRE(log::start(settings()));
+  log::debug("one");
+  log::trace("two");
+  auto s = settings();
+  s.debug = true;
+  REQUIRE(log::reconfigure(s));
+  log::debug("three");
+  log::trace("four");
+  log::flush();
+  CHECK(text().find("one") == std::string::npos);
+  CHECK(text().find("two") == std::string::npos);
+  CHECK(text().find("[DBG] three") != std::string::npos);
+  CHECK(text().find("four") == std::string::npos);
+}
+
+TEST_CASE_METHOD(log_fixture, "logger: reopen follows a file that was moved away",
+                 "[actors][observe]") {
+  REQUIRE(log::start(settings()));
+  log::info("before");
+  log::flush();
+  fs::rename(dir / "n.log", dir / "old.log");
+  log::reopen();
+  log::info("after");
+  log::flush();
+  CHECK(contents(dir / "old.log").find("before") != std::string::npos);
+  CHECK(text().find("[INF] File log re-opened") != std::string::npos);
+  CHECK(text().find("after") != std::string::npos);
+}
+
+TEST_CASE_METHOD(log_fixture, "logger: a file over its limit is renamed and old ones go",
+                 "[actors][observe]") {
+  auto s = settings();
+  s.file_bytes_max = 500;
+  s.files_max = 3;
+  REQUIRE(log::start(s));
+  std::ofstream(dir / "n.log.keep") << "not a backup";
+  for (int i = 0; i < 100; ++i)
+    log::warn("a line of some length to fill the file quickly {}", i);
+  log::stop();
+  CHECK(files() == 4); // the log, two backups, and the file that only looks like one
+  CHECK(text().find("Rotated log, backup saved as \"") != std::string::npos);
+}
+
+TEST_CASE_METHOD(log_fixture, "logger: a sink that cannot be opened is an error",
+                 "[actors][observe]") {
+  auto s = settings();
+  s.file = (dir / "no" / "n.log").string();
+  auto failed = log::start(s);
+  REQUIRE_FALSE(failed);
+  CHECK(failed.error().context.find("no such file") == std::string::npos);
+  CHECK(failed.error().context.find(s.file) != std::string::npos);
+  s = {};
+  s.remote_syslog = "ftp://x";
+  CHECK_FALSE(log::start(s));
+}
+
+TEST_CASE("counters: a snapshot reads what the reactor counted, and snapshots add up",
+          "[actors][observe]") {
+  observe::reactor_counters counters;
+  counters.connection_opened();
+  counters.connection_opened();
+  counters.connection_closed();
+  counters.client_msgs_in(3, 30);
+  counters.slow_consumers.routes.add(2);
+  auto one = observe::snapshot_of(counters, 1);
+  CHECK(one.connections == 1);
+  CHECK(one.total_connections == 2);
+  one += observe::snapshot_of(counters, 2);
+  CHECK(one.in_client_bytes == 60);
+  CHECK(one.in_msgs == 6);
+  CHECK(one.slow_consumers.total() == 4);
+}
