@@ -9,15 +9,16 @@
 #include <string>
 #include <vector>
 
+#include "actors/main/banner.hpp"
 #include "actors/main/monitor_bridge.hpp"
 #include "actors/main/process_files.hpp"
 #include "actors/main/send_signal.hpp"
+#include "actors/main/service_notify.hpp"
 #include "actors/node/node.hpp"
 #include "actors/node/signal_source.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/session/node_context.hpp"
 #include "config/cli.hpp"
-#include "config/version.hpp"
 #include "http/monitor_server.hpp"
 
 namespace troupe {
@@ -43,72 +44,91 @@ void tune_allocator() {
   ::mallopt(M_ARENA_MAX, 4);
 }
 
-void log_banner(const config::cli_result& cli, const node& n) {
-  log::info("Starting nats-server");
-  log::info("  Version:  {} (troupe {})", config::compatible_version, config::own_version);
-  log::info("  Name:     {}", n.context().info.server_name);
-  log::info("  ID:       {}", n.server_id());
-  log::info("  Reactors: {}", n.reactors());
-  if (!cli.options.config_file.empty())
-    log::info("Using configuration file: {} ({})", cli.options.config_file,
-              cli.options.config_digest);
-  for (const config::diagnostic& d : cli.notices) log::warn("{}", d.to_string());
-}
+/// Everything around the node, in the order it starts.
+class process {
+public:
+  explicit process(const config::cli_result& cli) : cli_(cli), node_(cli.options) {}
+
+  int run() {
+    auto listening = node_.start();
+    log_banner(cli_, node_);
+    if (!listening) {
+      log::fatal("{}", listening.error().context);
+      return 1;
+    }
+    if (auto ok = open_windows(); ok) {
+      log::info("Listening for client connections on {}:{}", options().host, node_.client_port());
+      write_ports_file();
+      log::info("Server is ready");
+      service_.ready([this] { return node_.subscriptions({}).has_value(); },
+                     [this] { return node_.context().lame_duck.load(); });
+    } else {
+      log::fatal("{}", ok.error().context);
+      failed_ = true;
+      node_.signal(SIGINT);
+    }
+    int code = node_.wait();
+    service_.stopping();
+    service_.stop_watchdog();
+    if (monitor_) monitor_->stop();
+    node_.finish();
+    ports_.remove();
+    return failed_ ? 1 : code;
+  }
+
+private:
+  const config::server_options& options() const { return cli_.options; }
+
+  /// The pid file and the monitor; without one of them the NATS server does not start either.
+  result<void> open_windows() {
+    const config::server_options& o = options();
+    if (!o.pid_file.empty())
+      if (auto ok = write_pid_file(o.pid_file); !ok) return ok.error();
+    if (o.http_port == 0) return {};
+    bridge_ = std::make_unique<monitor_bridge>(node_, o.http_port);
+    http::monitor_config mc;
+    mc.host = o.http_host.empty() ? o.host : o.http_host;
+    mc.port = o.http_port;
+    mc.base_path = o.http_base_path;
+    monitor_ = std::make_unique<http::monitor_server>(mc, *bridge_);
+    if (auto ok = monitor_->start(); !ok)
+      return error{ok.error().code, "Can't start monitoring: " + ok.error().context};
+    bridge_->set_monitor_port(monitor_->port());
+    log::info("Starting http monitor on {}:{}", mc.host, monitor_->port());
+    return {};
+  }
+
+  void write_ports_file() {
+    const config::server_options& o = options();
+    if (o.ports_file_dir.empty()) return;
+    process_ports ports;
+    ports.host = o.host;
+    ports.client = node_.client_port();
+    ports.monitoring_host = o.http_host.empty() ? o.host : o.http_host;
+    ports.monitoring = monitor_ ? monitor_->port() : 0;
+    if (auto ok = ports_.write(o.ports_file_dir, ports); !ok)
+      log::error("{}", ok.error().context);
+  }
+
+  const config::cli_result& cli_;
+  service_notify service_; // first: reads the environment before other threads run
+  node node_;
+  std::unique_ptr<monitor_bridge> bridge_;
+  std::unique_ptr<http::monitor_server> monitor_;
+  ports_file ports_;
+  bool failed_ = false;
+};
 
 int run(const config::cli_result& cli) {
-  const config::server_options& options = cli.options;
-  if (auto started = log::start(log::settings_of(options)); !started)
+  if (auto started = log::start(log::settings_of(cli.options)); !started)
     return fail(started.error().context);
-  if (auto valid = config::validate(options); !valid) {
+  if (auto valid = config::validate(cli.options); !valid) {
     log::stop();
     return fail(valid.error().context);
   }
-  node n(options);
-  if (auto ok = n.start(); !ok) {
-    log::fatal("{}", ok.error().context);
-    log::stop();
-    return 1;
-  }
-  log_banner(cli, n);
-  log::info("Listening for client connections on {}:{}", options.host, n.client_port());
-
-  std::unique_ptr<monitor_bridge> bridge;
-  std::unique_ptr<http::monitor_server> monitor;
-  int failed = 0;
-  if (options.http_port != 0) {
-    bridge = std::make_unique<monitor_bridge>(n, options.http_port);
-    http::monitor_config mc;
-    mc.host = options.http_host.empty() ? options.host : options.http_host;
-    mc.port = options.http_port;
-    mc.base_path = options.http_base_path;
-    monitor = std::make_unique<http::monitor_server>(mc, *bridge);
-    if (auto ok = monitor->start(); ok) {
-      bridge->set_monitor_port(monitor->port());
-      log::info("Starting http monitor on {}:{}", mc.host, monitor->port());
-    } else {
-      log::fatal("{}", ok.error().context);
-      failed = 1;
-    }
-  }
-  ports_file ports;
-  if (!options.ports_file_dir.empty()) {
-    auto ok = ports.write(options.ports_file_dir,
-                          {options.host, n.client_port(), monitor ? monitor->port() : 0});
-    if (!ok) log::error("{}", ok.error().context);
-  }
-  if (!options.pid_file.empty())
-    if (auto ok = write_pid_file(options.pid_file); !ok) log::error("{}", ok.error().context);
-  if (failed)
-    n.signal(SIGINT);
-  else
-    log::info("Server is ready");
-
-  int code = n.wait();
-  if (monitor) monitor->stop();
-  n.finish();
-  ports.remove();
+  int code = process(cli).run();
   log::stop();
-  return failed ? 1 : code;
+  return code;
 }
 
 } // namespace

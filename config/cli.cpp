@@ -31,6 +31,7 @@ constexpr flag_row rows[] = {
     {"v version", "version", flag_kind::boolean},
     {"help_tls", "help_tls", flag_kind::boolean},
     {"unsupported", "unsupported", flag_kind::boolean},
+    {"allow_unsupported", "allow_unsupported", flag_kind::boolean, &o::allow_unsupported},
     {"t", "t", flag_kind::boolean},
     {"c config", "config", flag_kind::text},
     {"sl signal", "signal", flag_kind::text},
@@ -198,7 +199,11 @@ std::optional<cli_result> immediate_action(const scanned& in, const parse_enviro
   auto word = in.words.empty() ? std::string{} : lower(in.words[0]);
   if (is_on(in.flags, "version")) {
     out.action = cli_action::print_version;
-  } else if (is_on(in.flags, "help") || is_on(in.flags, "help_tls")) {
+  } else if (is_on(in.flags, "help_tls")) {
+    out.action = cli_action::print_help;
+    out.output = help_tls_text();
+    return out;
+  } else if (is_on(in.flags, "help")) {
     out.action = cli_action::print_help;
   } else if (is_on(in.flags, "unsupported")) {
     out.action = cli_action::print_unsupported;
@@ -221,21 +226,25 @@ std::optional<cli_result> immediate_action(const scanned& in, const parse_enviro
 }
 
 /// Reads the file named on the command line into `out`. Nothing: go on.
-std::optional<cli_result> read_file(const std::string& path, bool only_test,
+std::optional<cli_result> read_file(const std::string& path, const flag_values& flags,
                                     const parse_environment& env, cli_result& out) {
-  auto loaded = load_file(path, env);
-  for (auto& n : loaded.notices)
-    out.diagnostics += only_test ? n.to_string() + "\n" : "";
+  bool only_test = is_on(flags, "t");
+  server_options base;
+  base.allow_unsupported = is_on(flags, "allow_unsupported");
+  auto loaded = load_file(path, env, std::move(base));
+  for (auto list : {&out.notices, &loaded.notices})
+    for (auto& n : *list)
+      out.diagnostics += only_test ? n.to_string() + "\n" : "";
   if (!loaded.ok() || (only_test && !loaded.warnings.empty())) {
-    auto text = loaded.errors.size() == 1 && loaded.warnings.empty()
-                    ? loaded.errors[0].to_string() + "\n"
-                    : loaded.to_string();
-    auto failure = failed(text.substr(0, text.size() - 1));
+    // As the NATS server prints it: a blank line follows the report on a file that could be read.
+    auto text = loaded.to_string();
+    if (loaded.syntax_failure) text.pop_back();
+    auto failure = failed(std::move(text));
     failure.diagnostics = out.diagnostics + failure.diagnostics;
     return failure;
   }
   out.options = std::move(loaded.options);
-  out.notices = std::move(loaded.notices);
+  out.notices.insert(out.notices.end(), loaded.notices.begin(), loaded.notices.end());
   if (!only_test) {
     out.diagnostics += loaded.to_string();
     return std::nullopt;
@@ -244,6 +253,29 @@ std::optional<cli_result> read_file(const std::string& path, bool only_test,
   out.diagnostics +=
       "nats-server: configuration file " + path + " is valid (" + out.options.config_digest + ")\n";
   return out;
+}
+
+/// Flags known to the NATS server but not built: notices, or a refusal where protection is asked
+/// for.
+std::optional<cli_result> check_unbuilt_flags(const flag_values& flags, cli_result& out) {
+  auto given = [&](std::string_view key) {
+    auto text = last(flags, key).value_or("");
+    return !text.empty() && parse_bool(text).value_or(true);
+  };
+  for (auto key : {"tls", "tlsverify", "tlscert", "tlskey", "tlscacert"}) {
+    if (!given(key)) continue;
+    auto text = "flag -" + std::string(key) + " is not built yet: ";
+    if (!is_on(flags, "allow_unsupported"))
+      return failed(text + "refusing to listen without TLS (to run unprotected, start with "
+                           "--allow_unsupported)");
+    out.notices.push_back({{}, text + "clients connect WITHOUT TLS", false});
+  }
+  for (auto key : {"https_port", "routes", "cluster", "cluster_advertise", "no_advertise",
+                   "connect_retries", "cluster_name", "jetstream", "store_dir"})
+    if (last(flags, key) && (given(key) || find_key(key)->kind != flag_kind::boolean))
+      out.notices.push_back(
+          {{}, "flag -" + std::string(key) + " is not built yet and has no effect", false});
+  return std::nullopt;
 }
 
 /// Flags that are more than one field.
@@ -349,17 +381,10 @@ cli_result parse_command_line(std::span<const std::string> args, const parse_env
   auto path = last(in.flags, "config").value_or("");
   if (path.empty() && only_test)
     return failed("must specify [-c, --config] option to check configuration file syntax");
+  if (auto refused = check_unbuilt_flags(in.flags, out)) return *refused;
   if (!path.empty())
-    if (auto done = read_file(path, only_test, env, out)) return *done;
+    if (auto done = read_file(path, in.flags, env, out)) return *done;
   apply_flags(in.flags, out.options);
-  auto secure = [&](std::string_view key) {
-    auto text = last(in.flags, key);
-    return text && *text != "false" && !text->empty();
-  };
-  for (auto key : {"tls", "tlsverify", "tlscert", "tlskey", "tlscacert"})
-    if (secure(key))
-      return failed("flag -" + std::string(key)
-                    + ": TLS is not built yet, refusing to listen without it");
   return out;
 }
 

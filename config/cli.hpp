@@ -65,6 +65,7 @@ result<signal_request> parse_signal(const std::string& text, const parse_environ
 std::vector<std::string> redact_arguments(std::span<const std::string> args);
 
 std::string_view help_text();
+std::string_view help_tls_text();
 std::string version_text();
 
 } // namespace troupe::config

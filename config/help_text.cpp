@@ -16,7 +16,7 @@ Server Options:
     -a, --addr, --net <host>         Listen for clients on this address (default: 0.0.0.0)
     -p, --port <port>                Listen for clients on this port, -1 for any (default: 4222)
     -n, --name
-        --server_name <name>         Name of this server (default: its id)
+        --server_name <server_name>  Name of this server (default: its id)
     -P, --pid <file>                 Write the process id to this file
     -m, --http_port <port>           Serve monitoring over http on this port
     -ms,--https_port <port>          Serve monitoring over https on this port
@@ -24,9 +24,12 @@ Server Options:
     -t                               Check the configuration file and exit
     -sl,--signal <signal>[=<pid>]    Signal a running server: ldm, stop, quit, term, reopen, reload
                                      <pid> is a process id, a prefix* of ids, or a pid file
-        --client_advertise <addr>    host[:port] that clients are told to connect to
-        --ports_file_dir <dir>       Write <executable>_<pid>.ports to this directory
+        --client_advertise <string>  host[:port] that clients are told to connect to
+        --ports_file_dir <dir>       Write <executable_name>_<pid>.ports to this directory
         --unsupported                List the options that are accepted but not built yet
+        --allow_unsupported          Start although security options of the configuration (TLS,
+                                     accounts, permissions, ...) are not built: they only warn,
+                                     and what they should protect is NOT protected
 
 Logging Options:
     -l, --log <file>                 Log to this file
@@ -39,7 +42,7 @@ Logging Options:
     -VV                              Log protocol lines, the system account's too
     -DV                              Debug and trace
     -DVV                             Debug and trace, the system account's too
-        --log_size_limit <bytes>     Rename the log file when it exceeds this size (default: never)
+        --log_size_limit <limit>     Rename the log file when it exceeds this size (default: never)
         --max_traced_msg_len <len>   Payload bytes shown in a trace line (default: all)
 
 JetStream Options:
@@ -59,11 +62,11 @@ TLS Options:
         --tlscacert <file>           Authorities that clients' certificates are checked against
 
 Cluster Options:
-        --routes <url-1, url-2>      Servers to connect to
-        --cluster <url>              Listen for the other servers of the cluster here
-        --cluster_name <name>        Name of the cluster (default: made up)
+        --routes <rurl-1, rurl-2>    Servers to connect to
+        --cluster <cluster-url>      Listen for the other servers of the cluster here
+        --cluster_name <string>      Name of the cluster (default: made up)
         --no_advertise <bool>        Do not tell clients about the other servers
-        --cluster_advertise <addr>   host:port that other servers are told to connect to
+        --cluster_advertise <string> host:port that other servers are told to connect to
         --connect_retries <number>   Attempts to reach a server learned from others
         --cluster_listen <url>       Same as --cluster
 
@@ -74,6 +77,28 @@ Common Options:
     -h, --help                       Show this text
     -v, --version                    Show the version
         --help_tls                   Show help on TLS
+
+)";
+}
+
+std::string_view help_tls_text() {
+  return R"(
+TLS configuration is specified in the tls section of a configuration file:
+
+    tls {
+        cert_file:      "/etc/troupe/server-cert.pem"
+        key_file:       "/etc/troupe/server-key.pem"
+        ca_file:        "/etc/troupe/ca.pem"
+        verify:         true     # clients need a certificate of that authority
+        verify_and_map: true     # and its name is the user
+        min_version:    "1.2"
+        timeout:        2        # seconds that a handshake may take
+    }
+
+Or on the command line: --tls, --tlsverify, --tlscert, --tlskey, --tlscacert.
+
+TLS is not built in this version. A server that is told to use it refuses to start, unless
+--allow_unsupported is given: then it warns and listens WITHOUT TLS.
 
 )";
 }

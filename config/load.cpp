@@ -16,13 +16,33 @@ void load_context::warn(const value& at, std::string_view field, std::string_vie
       {at.at, "invalid use of field \"" + std::string(field) + "\": " + std::string(reason)});
 }
 
+namespace {
+
+/// The option is there but asks for nothing: `proxy_required: false`, `accounts {}`.
+bool asks_for_nothing(const value& v, const option_row& row) {
+  if (auto b = v.get<bool>()) return !*b;
+  if (auto s = v.get<std::string>()) return s->empty();
+  if (auto a = v.get<array>()) return a->empty();
+  auto m = v.get<map>();
+  return m && m->empty() && row.name() != "tls";
+}
+
+} // namespace
+
 void load_context::notice(const value& at, const option_row& row) {
   auto name = row.block.empty() ? std::string(row.name())
                                 : std::string(row.block) + "." + std::string(row.name());
-  auto effect = row.state == support::unbuilt_security
-                    ? "\" is not built yet: what it should protect is NOT protected"
-                    : "\" is not built yet and has no effect";
-  out.notices.push_back({at.at, "option \"" + name + effect});
+  auto text = "option \"" + name + "\" is not built yet";
+  if (row.state != support::unbuilt_security) {
+    out.notices.push_back({at.at, text + " and has no effect"});
+  } else if (asks_for_nothing(at, row)) {
+    return;
+  } else if (options.allow_unsupported) {
+    out.notices.push_back({at.at, text + ": what it should protect is NOT protected"});
+  } else {
+    error(at, text + ": refusing to run without the protection it asks for (to run unprotected, "
+                     "start with --allow_unsupported)");
+  }
 }
 
 void load_context::unknown(const value& at, const std::string& key) {
@@ -323,12 +343,25 @@ load_result load(const value& root, server_options base) {
   return out;
 }
 
+namespace {
+
+/// The NATS server's text names no place but a line; where it has none, ours follows.
+diagnostic as_go_says(diagnostic d) {
+  bool has_line = d.text.find("on line ") != std::string::npos;
+  if (d.has_position && !has_line) d.text += "\n    at " + d.at.to_string();
+  d.has_position = false;
+  return d;
+}
+
+} // namespace
+
 load_result load_file(const std::string& path, const parse_environment& env, server_options base) {
   auto parsed = parse_file(path, env);
   if (parsed.failure) {
     load_result out;
     out.options = std::move(base);
-    out.errors.push_back(std::move(*parsed.failure));
+    out.syntax_failure = true;
+    out.errors.push_back(as_go_says(std::move(*parsed.failure)));
     out.options.config_file = path;
     return out;
   }

@@ -19,12 +19,15 @@ struct load_result {
   std::vector<diagnostic> warnings; // the NATS server warns too; with -t it refuses
   std::vector<diagnostic> notices;  // ours: an option is accepted but not built yet
 
+  bool syntax_failure = false;      // the one error says why the file cannot be read
+
   bool ok() const { return errors.empty(); }
   /// Warnings, then errors, one a line, each line ended: what the NATS server prints.
   std::string to_string() const;
 };
 
-/// Applies a tree to `base`. Problems come sorted by their place.
+/// Applies a tree to `base`. Problems come sorted by their place. An option that should protect
+/// something but is not built is an error, or a notice when `base.allow_unsupported` says so.
 load_result load(const value& root, server_options base = {});
 
 /// Parses and loads a file; broken syntax is a single error. Sets config_file and config_digest.

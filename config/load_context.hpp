@@ -13,7 +13,8 @@ struct load_context {
   void error(const value& at, std::string text) { out.errors.push_back({at.at, std::move(text)}); }
   /// The text is Go's for a field used in a way that still works.
   void warn(const value& at, std::string_view field, std::string_view reason);
-  /// An option that is known but not built.
+  /// An option that is known but not built: a notice. When it should protect something it is an
+  /// error, unless `allow_unsupported` is set.
   void notice(const value& at, const option_row& row);
   void unknown(const value& at, const std::string& key);
   /// "expected int64, got string" in the NATS server's words.

@@ -152,6 +152,9 @@ struct server_options {
   int64_t cluster_connect_retries = 0;
   std::string routes;
 
+  // -- command line only: options that should protect something but are not built merely warn
+  bool allow_unsupported = false;
+
   // -- where this came from
   std::string config_file;   // empty: no file
   std::string config_digest; // "sha256:<hex>" of the parsed file, empty without one

@@ -29,7 +29,7 @@ result<observe::node_snapshot> monitor_bridge::node() {
   s.system_account = context.system_account;
   s.cores = static_cast<int>(std::thread::hardware_concurrency());
   s.drivers = static_cast<int>(node_.reactors());
-  s.auth_required = context.auth->required();
+  s.auth_required = options.authorization.required();
   s.lame_duck = context.lame_duck.load();
 
   observe::account_snapshot global;
@@ -43,7 +43,7 @@ result<observe::node_snapshot> monitor_bridge::node() {
   for (size_t i = 0; i < context.counters.size(); ++i)
     sum += observe::snapshot_of(*context.counters[i], static_cast<unsigned>(i));
   global.connections = sum.connections;
-  global.total_connections = static_cast<int64_t>(sum.total_connections);
+  global.total_connections = sum.connections; // open ones and leaf nodes, as upstream counts
   global.sent_msgs = static_cast<int64_t>(sum.out_client_msgs);
   global.sent_bytes = static_cast<int64_t>(sum.out_client_bytes);
   global.received_msgs = static_cast<int64_t>(sum.in_client_msgs);
@@ -81,6 +81,9 @@ result<observe::connections_snapshot> monitor_bridge::connections(
   if (!report) return report.error();
   s.open = std::move(report->open);
   s.closed = std::move(report->closed);
+  // An account without a tag of its own is shown by its name, on open connections only.
+  for (auto& c : s.open)
+    if (c.name_tag.empty()) c.name_tag = c.account;
   // The rings of the reactors, merged into one by the time of the end.
   std::sort(s.closed.begin(), s.closed.end(),
             [](const auto& a, const auto& b) { return a.stop < b.stop; });
@@ -96,7 +99,10 @@ result<observe::subs_snapshot> monitor_bridge::subscriptions(const http::subs_re
   if (!q.account.empty() && q.account != "$G") return observe::subs_snapshot{};
   subs_query query;
   query.list = q.want_subs;
-  return node_.subscriptions(query);
+  auto all = node_.subscriptions(query);
+  if (all)
+    for (auto& sub : all->subs) sub.account_tag = sub.account;
+  return all;
 }
 
 result<observe::actor_snapshot> monitor_bridge::actors() { return node_.actors(); }

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -34,8 +35,11 @@ std::vector<std::string> reachable_hosts(const std::string& host) {
   return hosts;
 }
 
-error file_error(const char* what, const std::string& path) {
-  return {errc::io_failed, std::string(what) + " " + path + ": " + std::strerror(errno)};
+/// The cause in Go's words: "open /x/y: no such file or directory".
+std::string why_not_open(const std::string& path) {
+  std::string why = std::strerror(errno);
+  why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
+  return "open " + path + ": " + why;
 }
 
 } // namespace
@@ -44,7 +48,7 @@ result<void> write_pid_file(const std::string& path) {
   std::ofstream out(path, std::ios::trunc);
   out << ::getpid();
   out.close();
-  if (!out) return file_error("Could not write pidfile:", path);
+  if (!out) return error{errc::io_failed, "Could not write pidfile: " + why_not_open(path)};
   return {};
 }
 
@@ -56,21 +60,22 @@ result<void> ports_file::write(const std::string& dir, const process_ports& port
   std::string text;
   json_writer json(text, json_layout::compact);
   json.begin_object();
-  auto list = [&](const char* name, const char* scheme, int port) {
+  auto list = [&](const char* name, const char* scheme, const std::string& host_given, int port) {
     if (port == 0) return;
     std::vector<std::string> urls;
-    for (const std::string& host : reachable_hosts(ports.host))
+    for (const std::string& host : reachable_hosts(host_given))
       urls.push_back(std::string(scheme) + "://" + host + ":" + std::to_string(port));
     json.member(name, urls);
   };
-  list("nats", "nats", ports.client);
-  list("monitoring", "http", ports.monitoring);
+  list("nats", "nats", ports.host, ports.client);
+  list("monitoring", "http", ports.monitoring_host, ports.monitoring);
   json.end_object();
 
   std::ofstream out(path, std::ios::trunc);
   out << text;
   out.close();
-  if (!out) return file_error("Error writing ports file", path);
+  if (!out)
+    return error{errc::io_failed, "Error writing ports file (" + path + "): " + why_not_open(path)};
   path_ = path;
   return {};
 }

@@ -8,6 +8,8 @@
 #include <climits>
 #include <system_error>
 
+#include "actors/observe/logger.hpp"
+
 namespace troupe {
 
 driver_pool::driver_pool(unsigned reactors, driver_policy_config policy)
@@ -109,6 +111,7 @@ void driver_pool::give(driver& from, reactor& r, unsigned to) {
     target.has_incoming = true;
   }
   r.driver().store(to);
+  log::debug("Driver {} takes over reactor {}", to, r.index());
   wake(target);
 }
 
@@ -150,7 +153,10 @@ void driver_pool::wait_and_turn(driver& d) {
                                 [r](const epoll_event& e) { return e.data.ptr == r; });
     if (!is_ready && !r->has_work() && r->timers().next_deadline() > now) continue;
     r->enter();
-    r->turn(0);
+    if (is_ready)
+      r->turn(0);
+    else
+      r->turn_without_sockets();
     reactor::leave();
   }
 }

@@ -220,13 +220,27 @@ bool reactor::turn(int timeout_ms, std::atomic<bool>* asleep) {
   if (began == nanos::zero()) began = now_;
   worked |= timers_.advance(now_) > 0;
   if (has_work()) run_jobs();
+  finish_turn(began, worked);
+  return worked;
+}
+
+bool reactor::turn_without_sockets() {
+  now_ = steady_now();
+  bool worked = has_work();
+  if (worked) run_jobs();
+  worked |= timers_.advance(now_) > 0;
+  finish_turn(now_, worked);
+  return worked;
+}
+
+void reactor::finish_turn(nanos began, bool worked) {
+  run_early_flushes();
   // Flushing may close a connection, which may change interest: publish again before the next.
   do {
     publish_now();
   } while (run_hooks(flush_, spare_flush_) || !publish_.empty());
   retire();
   if (worked) busy_ += steady_now() - began;
-  return worked;
 }
 
 void reactor::retire() {

@@ -131,6 +131,8 @@ public:
   /// One turn; returns whether anything happened. Blocks up to `timeout_ms` (as epoll_wait) only
   /// where this reactor is its driver's only one; `asleep` is cleared as soon as that ends.
   bool turn(int timeout_ms, std::atomic<bool>* asleep = nullptr);
+  /// A turn for what other reactors handed over and for timers only: no socket is ready.
+  bool turn_without_sockets();
   bool has_work() const { return !run_queue_.empty() || !inbox_.empty() || opened_links_.load() != 0; }
   int epoll_fd() const { return epoll_fd_; }
   nanos take_busy() { return std::exchange(busy_, nanos::zero()); }
@@ -158,6 +160,7 @@ private:
   void tell_link_waiters();
   void flush_all_early();
   bool poll(int timeout_ms, std::atomic<bool>* asleep);
+  void finish_turn(nanos began, bool worked);
   void retire();
 
   reactor_index index_;

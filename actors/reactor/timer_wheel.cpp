@@ -1,6 +1,7 @@
 #include "actors/reactor/timer_wheel.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace troupe {
 
@@ -30,7 +31,9 @@ void timer_wheel::link(timer& t) {
   uint64_t place = t.tick_;
   if (distance >= (uint64_t{1} << (level_bits * levels)))
     place = now_tick_ + (uint64_t{1} << (level_bits * levels)) - 1;
-  timer_link& head = heads_[level][(place >> (level_bits * level)) & (slots - 1)];
+  auto slot = (place >> (level_bits * level)) & (slots - 1);
+  occupied_[level] |= uint64_t{1} << slot;
+  timer_link& head = heads_[level][slot];
   t.prev = head.prev;
   t.next = &head;
   head.prev->next = &t;
@@ -80,11 +83,17 @@ nanos timer_wheel::next_deadline() const {
   uint64_t best = UINT64_MAX;
   for (unsigned level = 0; level < levels; ++level) {
     uint64_t base = now_tick_ >> (level_bits * level);
-    for (unsigned i = 1; i <= slots; ++i) {
-      const timer_link& head = heads_[level][(base + i) & (slots - 1)];
-      if (head.next == &head) continue;
-      best = std::min(best, (base + i) << (level_bits * level));
-      break;
+    while (occupied_[level]) {
+      // Distance from the slot after `base` to the next occupied one, around the wheel.
+      auto first = static_cast<int>((base + 1) & (slots - 1));
+      auto i = static_cast<uint64_t>(std::countr_zero(std::rotr(occupied_[level], first))) + 1;
+      auto slot = (base + i) & (slots - 1);
+      const timer_link& head = heads_[level][slot];
+      if (head.next != &head) {
+        best = std::min(best, (base + i) << (level_bits * level));
+        break;
+      }
+      occupied_[level] &= ~(uint64_t{1} << slot);
     }
   }
   return best == UINT64_MAX ? nanos::max() : tick * static_cast<int64_t>(best);

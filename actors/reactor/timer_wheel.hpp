@@ -60,6 +60,8 @@ private:
   size_t fire_slot(unsigned slot, nanos now);
 
   timer_link heads_[levels][slots];
+  // Bit per slot: set when something is linked, cleared when the slot is found empty.
+  mutable uint64_t occupied_[levels] = {};
   uint64_t now_tick_;
 };
 

@@ -224,6 +224,7 @@ void shard_actor::take_batch(delivery_batch& batch) {
     }
     if (queue_target_set_) forward(m, 0, nullptr);
     if (!expired_.empty()) remove_expired();
+    home().run_early_flushes();
   });
   settle_link(batch);
 }

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <span>
 #include <string>
@@ -102,7 +103,7 @@ public:
   /// subject with an empty token matches nothing. The result is valid while epoch() is unchanged.
   const match_result& match(std::string_view subject) {
     ++matches_;
-    if (last_epoch_ == epoch_ && subject == last_subject_) return *last_result_;
+    if (last_epoch_ == epoch_ && same_subject(subject, last_subject_)) return *last_result_;
     return match_other(subject);
   }
   /// Changes with every mutation of the shard, and when the memory of an old result may be used
@@ -153,6 +154,20 @@ public:
   reactor_index self() const { return self_; }
 
 private:
+  /// Equality without a library call: subjects are short.
+  static bool same_subject(std::string_view a, std::string_view b) {
+    if (a.size() != b.size()) return false;
+    size_t i = 0;
+    for (; i + 8 <= a.size(); i += 8) {
+      uint64_t x, y;
+      std::memcpy(&x, a.data() + i, 8);
+      std::memcpy(&y, b.data() + i, 8);
+      if (x != y) return false;
+    }
+    for (; i < a.size(); ++i)
+      if (a[i] != b[i]) return false;
+    return true;
+  }
   const match_result& match_other(std::string_view subject);
   void changed(std::string_view subject, bool literal);
   void remove(subscription* sub, bool clear_cache);

@@ -238,7 +238,7 @@ bool client_connection::drops_instead(const routing::message&) {
 
 void client_connection::queue_flush() {
   if (blocked_) return;
-  home().flush_later(*this);
+  if (!queued) home().flush_later(*this);
   if (out_.pending() > early_flush_bytes) home().flush_early(*this);
 }
 

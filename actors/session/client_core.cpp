@@ -197,7 +197,7 @@ void client_core::on_pub(const op& o) {
       return send_err(err_text::publish_denied(o.subject));
     }
   }
-  if (!port_.may_publish(o.subject)) {
+  if (restricted_ && !port_.may_publish(o.subject)) {
     port_.log_error("Publish Violation");
     return send_err(err_text::publish_denied(o.subject));
   }
@@ -223,7 +223,7 @@ void client_core::answer_no_responders(const op& o) {
 // -- SUB, UNSUB ------------------------------------------------------------------------------------
 
 void client_core::on_sub(const op& o) {
-  if (o.queue == reserved_queue || !port_.may_subscribe(o.subject, o.queue)) {
+  if (o.queue == reserved_queue || (restricted_ && !port_.may_subscribe(o.subject, o.queue))) {
     port_.log_error("Subscription Violation");
     return send_err(err_text::subscription_denied(o.subject, o.queue));
   }

@@ -48,6 +48,7 @@ public:
   virtual void unsubscribe_all(std::span<routing::subscription* const> subs) = 0;
   /// Whether `sub`'s filter matches `literal`.
   virtual bool matches(const routing::subscription& sub, std::string_view literal) = 0;
+  /// Asked only while `restrict(true)` is set.
   virtual bool may_publish(std::string_view subject) = 0;
   virtual bool may_subscribe(std::string_view subject, std::string_view queue) = 0;
   /// A CONNECT was accepted: names of the client may be shown from now on.
@@ -85,6 +86,8 @@ public:
   /// A reload: new limits from now on.
   void use(const session_settings* settings) { settings_ = settings; }
 
+  /// Whether the user has permissions that must be asked for.
+  void restrict(bool on) { restricted_ = on; }
   bool echo() const { return echo_; }
   bool headers() const { return headers_; }
   bool connect_received() const { return connect_received_; }
@@ -137,6 +140,7 @@ private:
   bool first_pong_sent_ = false;
   bool async_info_ = false;
   bool closed_ = false;
+  bool restricted_ = false;
   bool verbose_ = true;
   bool pedantic_ = true;
   bool echo_ = true;

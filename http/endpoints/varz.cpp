@@ -106,7 +106,23 @@ void write_traffic(json_writer& w, const observe::reactor_snapshot& sum) {
   w.member("subscriptions", sum.subscriptions);
 }
 
+/// Every known flag; those of the configuration win, unknown ones are left out.
+std::map<std::string, bool> merged_feature_flags(const std::map<std::string, bool>& configured) {
+  std::map<std::string, bool> out;
+  for (auto name : known_feature_flags()) {
+    auto found = configured.find(std::string(name));
+    out[std::string(name)] = found != configured.end() && found->second;
+  }
+  return out;
+}
+
 } // namespace
+
+std::span<const std::string_view> known_feature_flags() {
+  static constexpr std::string_view names[] = {"js_ack_fc_v2", "js_raft_delete_range",
+                                               "js_snapshot_sources"};
+  return names;
+}
 
 std::string render_varz(const varz_view& view) {
   static const config::server_options defaults;
@@ -124,7 +140,7 @@ std::string render_varz(const varz_view& view) {
     w.member("config_digest", options.config_digest);
     w.member_if("tags", options.server_tags);
     if (!options.server_metadata.empty()) write_map(w, "metadata", options.server_metadata);
-    if (!options.feature_flags.empty()) write_map(w, "feature_flags", options.feature_flags);
+    write_map(w, "feature_flags", merged_feature_flags(options.feature_flags));
     w.member_if("system_account", view.node.system_account);
     write_kinds(w, "slow_consumer_stats", sum.slow_consumers);
     write_kinds(w, "stale_connection_stats", sum.stale_connections);

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe::http {
@@ -25,5 +27,8 @@ struct varz_view {
 };
 
 std::string render_varz(const varz_view& view);
+
+/// The flags the NATS server knows; all are off unless the configuration says otherwise.
+std::span<const std::string_view> known_feature_flags();
 
 } // namespace troupe::http

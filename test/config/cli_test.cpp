@@ -19,6 +19,9 @@ parse_environment world() {
             if (path == "warn.conf") return std::string("ping_interval: 10\n");
             if (path == "bad.conf") return std::string("foo: 1\nport: x\n");
             if (path == "later.conf") return std::string("mqtt { port: 1 }\n");
+            if (path == "syntax.conf") return std::string("port: {\n");
+            if (path == "range.conf") return std::string("port: 99999999999999999999\n");
+            if (path == "tls.conf") return std::string("port: 1\ntls { cert_file: a }\n");
             if (path == "n.pid") return std::string("4711\n");
             return troupe::error{errc::unavailable, "open " + path + ": no such file or directory"};
           },
@@ -93,7 +96,7 @@ TEST_CASE("cli: -t tests the file", "[config]") {
   CHECK(bad.exit_code == 1);
   CHECK(bad.diagnostics
         == "nats-server: bad.conf:1:0: unknown field \"foo\"\nbad.conf:2:1: interface "
-           "conversion: interface {} is string, not int64\n");
+           "conversion: interface {} is string, not int64\n\n");
   CHECK(run({"-t", "-c", "warn.conf"}).exit_code == 1);
   CHECK(run({"-c", "warn.conf"}).action == cli_action::run);
   auto later = run({"-t", "-c", "later.conf"});
@@ -109,6 +112,10 @@ TEST_CASE("cli: version, help and the list of unbuilt options", "[config]") {
   }
   CHECK(run({"help"}).action == cli_action::print_help);
   CHECK(contains(run({"-h"}).output, "Usage: nats-server [options]"));
+  CHECK(contains(run({"-h"}).output, "--client_advertise <string>"));
+  CHECK(contains(run({"-h"}).output, "--allow_unsupported"));
+  CHECK(contains(run({"--help_tls"}).output,
+                 "TLS configuration is specified in the tls section of a configuration file"));
   CHECK(contains(run({"--unsupported"}).output, "jetstream"));
 }
 
@@ -125,7 +132,52 @@ TEST_CASE("cli: signals name a process, a pid file or a prefix", "[config]") {
 
 TEST_CASE("cli: TLS flags are refused rather than ignored", "[config]") {
   CHECK(run({"--tls"}).exit_code == 1);
+  CHECK(run({"--tlscert", "a.pem"}).exit_code == 1);
   CHECK(run({"--tls=false"}).exit_code == 0);
+  CHECK(run({"-t", "-c", "n.conf", "--tls"}).exit_code == 1);
+  auto allowed = run({"--tls", "--allow_unsupported"});
+  CHECK(allowed.action == cli_action::run);
+  REQUIRE(allowed.notices.size() == 1);
+  CHECK(allowed.notices[0].to_string()
+        == "flag -tls is not built yet: clients connect WITHOUT TLS");
+}
+
+TEST_CASE("cli: a file that asks for protection that is not built is refused", "[config]") {
+  for (auto args : {std::vector<std::string>{"-c", "tls.conf"}, {"-t", "-c", "tls.conf"}}) {
+    auto refused = run(args);
+    CHECK(refused.action == cli_action::fail);
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.diagnostics
+          == "nats-server: tls.conf:2:1: option \"tls\" is not built yet: refusing to run without "
+             "the protection it asks for (to run unprotected, start with --allow_unsupported)\n\n");
+  }
+  auto allowed = run({"-c", "tls.conf", "--allow_unsupported"});
+  CHECK(allowed.action == cli_action::run);
+  CHECK(allowed.options.allow_unsupported);
+  REQUIRE(allowed.notices.size() == 1);
+  CHECK(contains(allowed.notices[0].to_string(), "tls.conf:2:1: option \"tls\""));
+  CHECK(contains(allowed.notices[0].to_string(), "NOT protected"));
+  auto tested = run({"-t", "-c", "tls.conf", "--allow_unsupported"});
+  CHECK(tested.action == cli_action::test_config);
+  CHECK(contains(tested.diagnostics, "NOT protected"));
+}
+
+TEST_CASE("cli: flags that are not built yet give notices", "[config]") {
+  auto out = run({"-js", "--routes", "nats://h:1", "--no_advertise=false"});
+  REQUIRE(out.notices.size() == 2);
+  CHECK(out.notices[0].to_string() == "flag -routes is not built yet and has no effect");
+  CHECK(out.notices[1].to_string() == "flag -jetstream is not built yet and has no effect");
+}
+
+TEST_CASE("cli: a broken file is reported in the NATS server's words", "[config]") {
+  auto broken = run({"-c", "syntax.conf"});
+  CHECK(broken.diagnostics
+        == "nats-server: Parse error on line 2: 'Unexpected EOF processing map.'\n");
+  CHECK(broken.exit_code == 1);
+  // Where Go names no line, the place follows on a line of its own.
+  CHECK(run({"-t", "-c", "range.conf"}).diagnostics
+        == "nats-server: integer '99999999999999999999' is out of the range\n"
+           "    at range.conf:1:6\n");
 }
 
 TEST_CASE("cli: secrets are redacted", "[config]") {

@@ -12,14 +12,16 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-load_result loaded(const std::string& text) {
+load_result loaded(const std::string& text, bool allow_unsupported = false) {
   auto tree = parse(text, "t.conf", parse_environment{});
   REQUIRE_FALSE(tree.failure);
-  return load(tree.root);
+  server_options base;
+  base.allow_unsupported = allow_unsupported;
+  return load(tree.root, base);
 }
 
 std::string first_error(const std::string& text) {
-  auto out = loaded(text);
+  auto out = loaded(text, true);
   return out.errors.empty() ? "" : out.errors[0].to_string();
 }
 
@@ -123,7 +125,7 @@ TEST_CASE("load: an empty file is a warning", "[config]") {
 }
 
 TEST_CASE("load: options that are not built yet give a notice that names them", "[config]") {
-  auto out = loaded("tls { cert_file: a, key_file: b }\njetstream: enabled\n");
+  auto out = loaded("tls { cert_file: a, key_file: b }\njetstream: enabled\n", true);
   CHECK(out.to_string().empty());
   REQUIRE(out.notices.size() == 2);
   CHECK(out.notices[0].to_string()
@@ -133,9 +135,52 @@ TEST_CASE("load: options that are not built yet give a notice that names them", 
   CHECK(out.options.jetstream);
 }
 
+TEST_CASE("load: protection that is asked for but not built is an error", "[config]") {
+  struct golden {
+    const char* text;
+    const char* option;
+  };
+  for (auto& [text, option] : std::vector<golden>{
+           {"tls { cert_file: a }", "tls"},
+           {"tls {}", "tls"},
+           {"accounts { A { } }", "accounts"},
+           {"operator: x", "operator"},
+           {"trusted_keys: [OA]", "trusted_keys"},
+           {"resolver: MEMORY", "resolver"},
+           {"ocsp: true", "ocsp"},
+           {"proxies { trusted: [{key: N}] }", "proxies"},
+           {"authorization { users: [{user: a, permissions: {publish: x}}] }", "user.permissions"},
+           {"authorization { users: [{nkey: UA}] }", "user.nkey"},
+           {"authorization { users: [{user: a, allowed_connection_types: [MQTT]}] }",
+            "user.allowed_connection_types"},
+           {"authorization { default_permissions { publish: x } }",
+            "authorization.default_permissions"},
+           {"authorization { auth_callout { issuer: A } }", "authorization.auth_callout"},
+           {"authorization { proxy_required: true }", "authorization.proxy_required"}}) {
+    INFO(text);
+    auto refused = loaded(text);
+    REQUIRE(refused.errors.size() == 1);
+    CHECK(contains(refused.errors[0].to_string(), "t.conf:1:"));
+    CHECK(contains(refused.errors[0].to_string(), "option \"" + std::string(option) + "\""));
+    CHECK(contains(refused.errors[0].to_string(), "refusing to run"));
+    auto allowed = loaded(text, true);
+    CHECK(allowed.ok());
+    CHECK(allowed.notices.size() == 1);
+  }
+  // What asks for nothing, and what merely lacks a feature, starts.
+  for (auto text : {"authorization { proxy_required: false }", "accounts {}", "ocsp: false",
+                    "cluster { tls { cert_file: a }, authorization { user: u } }",
+                    "gateway { name: a }", "leafnodes { port: 1 }", "mqtt { port: 1 }",
+                    "jetstream { key: x }", "websocket { port: 1, tls { cert_file: a } }"}) {
+    INFO(text);
+    CHECK(loaded(text).ok());
+  }
+}
+
 TEST_CASE("load: unknown names deep inside blocks that are not built are errors", "[config]") {
   CHECK(loaded("accounts { A { users: [ {user: x, permissions { publish { allow: [a] } } } ]\n"
-               "  exports: [ {service: q, latency { sampling: 10, subject: s} } ] } }")
+               "  exports: [ {service: q, latency { sampling: 10, subject: s} } ] } }",
+               true)
             .ok());
   CHECK(first_error("accounts { A { users: [ {user: x, permissions { publish { alow: a } } } ] } }")
         == "t.conf:1:58: unknown field \"alow\"");

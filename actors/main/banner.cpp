@@ -1,0 +1,73 @@
+#include "actors/main/banner.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string>
+
+#include "actors/observe/logger.hpp"
+#include "actors/session/node_context.hpp"
+#include "config/version.hpp"
+#include "http/endpoints/varz.hpp"
+
+namespace troupe {
+
+namespace {
+
+constexpr int32_t usual_payload_max = 8 * 1024 * 1024;
+
+bool has_plain_password(const config::authorization_options& a) {
+  auto plain = [](const config::user_options& u) {
+    return u.nkey.empty() && !is_bcrypt(u.password);
+  };
+  return (!a.pass.empty() && !is_bcrypt(a.pass))
+         || std::any_of(a.users.begin(), a.users.end(), plain);
+}
+
+void log_feature_flags(const std::map<std::string, bool>& flags) {
+  if (flags.empty()) return;
+  auto known = http::known_feature_flags();
+  std::string configured;
+  std::string unsupported;
+  for (const auto& [name, on] : flags) {
+    bool is_known = std::find(known.begin(), known.end(), name) != known.end();
+    std::string& list = is_known ? configured : unsupported;
+    list += list.empty() ? "" : ", ";
+    list += name;
+    if (is_known) list += on ? " (opt-in)" : " (disabled)";
+  }
+  log::info("  Feature flags:");
+  log::info("    Configured:    {}", configured.empty() ? "none" : configured);
+  if (!unsupported.empty()) log::info("    Unsupported:   {}", unsupported);
+}
+
+} // namespace
+
+bool is_bcrypt(std::string_view p) {
+  auto digit = [&](size_t i) { return std::isdigit(static_cast<unsigned char>(p[i])) != 0; };
+  return p.size() >= 7 && p.starts_with("$2") && std::string_view("abxy").find(p[2]) != p.npos
+         && p[3] == '$' && digit(4) && digit(5) && p[6] == '$';
+}
+
+void log_banner(const config::cli_result& cli, const node& n) {
+  const config::server_options& o = cli.options;
+  log::info("Starting nats-server");
+  log::info("  Version:  {}", config::compatible_version);
+  log::info("  Git:      [not set]");
+  log::info("  Troupe:   {}, {} reactors", config::own_version, n.reactors());
+  log::info("  Name:     {}", n.context().info.server_name);
+  log::info("  ID:       {}", n.server_id());
+  log_feature_flags(o.feature_flags);
+  if (has_plain_password(o.authorization))
+    log::warn("Plaintext passwords detected, use nkeys or bcrypt");
+  if (!o.config_file.empty())
+    log::info("Using configuration file: {} ({})", o.config_file, o.config_digest);
+  if (o.max_payload > usual_payload_max)
+    log::warn("Maximum payloads over 8.00 MB are generally discouraged and could lead to poor "
+              "performance");
+  for (const config::diagnostic& d : cli.notices) log::warn("{}", d.to_string());
+  if (!n.context().system_account.empty() && o.system_account.empty())
+    log::debug("Created system account: \"{}\"", n.context().system_account);
+}
+
+} // namespace troupe

@@ -1,0 +1,15 @@
+// The lines a node logs when it starts, in the NATS server's order and words.
+#pragma once
+
+#include "actors/node/node.hpp"
+#include "config/cli.hpp"
+
+namespace troupe {
+
+/// From "Starting nats-server" up to what the configuration deserves to be warned of.
+void log_banner(const config::cli_result& cli, const node& n);
+
+/// True for a hash, "$2a$11$...", which is no secret in clear text.
+bool is_bcrypt(std::string_view password);
+
+} // namespace troupe

@@ -1,0 +1,133 @@
+// What crosses threads below the actors: the inbox, and the links between reactors.
+#include "actors/reactor/inbox.hpp"
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "actors/reactor/driver_pool.hpp"
+#include "test/catch.hpp"
+
+using namespace troupe;
+
+namespace {
+
+struct waiter final : link_waiter {
+  std::vector<reactor_index> opened;
+  void link_opened(reactor_index target) override { opened.push_back(target); }
+};
+
+struct entered {
+  explicit entered(reactor& r) { r.enter(); }
+  ~entered() { reactor::leave(); }
+};
+
+} // namespace
+
+TEST_CASE("inbox: keeps the order of each of four producers", "[reactor][inbox]") {
+  constexpr uint64_t producers = 4, each = 20'000;
+  mpsc_inbox<uint64_t> inbox;
+  std::atomic<bool> go{false};
+  std::vector<std::thread> threads;
+  for (uint64_t p = 0; p < producers; ++p)
+    threads.emplace_back([&, p] {
+      while (!go) std::this_thread::yield();
+      for (uint64_t i = 0; i < each; ++i) inbox.push(p << 32 | i);
+    });
+  go = true;
+  std::vector<uint64_t> next(producers, 0);
+  uint64_t got = 0, wrong = 0;
+  while (got < producers * each) {
+    inbox.drain([&](uint64_t& v) {
+      wrong += (v & 0xffffffff) != next[v >> 32]++;
+      ++got;
+    });
+    if (inbox.empty()) std::this_thread::yield();
+  }
+  for (auto& t : threads) t.join();
+  CHECK(wrong == 0);
+  CHECK(inbox.empty());
+}
+
+TEST_CASE("inbox: what is pushed while it drains comes with the next drain", "[reactor][inbox]") {
+  mpsc_inbox<int> inbox;
+  for (int i = 0; i < 3; ++i) inbox.push(i);
+  std::vector<int> got;
+  inbox.drain([&](int& v) {
+    got.push_back(v);
+    if (v == 0) inbox.push(10);
+  });
+  CHECK(got == std::vector<int>{0, 1, 2});
+  CHECK_FALSE(inbox.empty());
+  inbox.drain([&](int& v) { got.push_back(v); });
+  CHECK(got.back() == 10);
+}
+
+TEST_CASE("inbox: frees what nobody fetched", "[reactor][inbox]") {
+  auto value = std::make_shared<int>(1);
+  {
+    mpsc_inbox<std::shared_ptr<int>> inbox;
+    for (int i = 0; i < 10; ++i) inbox.push(value);
+    CHECK(value.use_count() == 11);
+  }
+  CHECK(value.use_count() == 1);
+}
+
+TEST_CASE("reactor: a producer that waits for a link hears when it has drained",
+          "[reactor][link]") {
+  driver_pool pool(2);
+  reactor& r = pool.at(0);
+  entered here(r);
+  waiter w;
+  pool.in_flight(0, 1) = link_high_bytes + 1;
+  r.wait_for_link(1, w);
+  r.turn(0);
+  CHECK(w.opened.empty());
+  CHECK(pool.link_waiting(0, 1));
+  pool.in_flight(0, 1) = link_low_bytes;
+  pool.link_waiting(0, 1) = false;
+  std::thread([&] { r.link_opened(1); }).join();
+  CHECK(r.has_work());
+  r.turn(0);
+  CHECK(w.opened == std::vector<reactor_index>{1});
+}
+
+TEST_CASE("reactor: a link that drained before anybody waited opens at once", "[reactor][link]") {
+  driver_pool pool(2);
+  reactor& r = pool.at(1);
+  entered here(r);
+  waiter w, gone;
+  pool.in_flight(1, 0) = 0;
+  r.wait_for_link(0, w);
+  r.wait_for_link(0, gone);
+  r.stop_waiting(gone);
+  r.turn(0);
+  CHECK(w.opened == std::vector<reactor_index>{0});
+  CHECK(gone.opened.empty());
+}
+
+TEST_CASE("reactor: its clock is fresh in whatever a turn runs", "[reactor]") {
+  // A reactor that shares a driver may not have turned for long when a message arrives.
+  struct probe final : caf::resumable, caf::ref_counted {
+    nanos seen{};
+    subtype_t subtype() const override { return io_actor; }
+    resume_result resume(caf::execution_unit* ctx, size_t) override {
+      seen = static_cast<reactor*>(ctx)->now();
+      return awaiting_message;
+    }
+    void intrusive_ptr_add_ref_impl() override { ref(); }
+    void intrusive_ptr_release_impl() override { deref(); }
+  };
+  driver_pool pool(1);
+  reactor& r = pool.at(0);
+  entered here(r);
+  r.turn(0);
+  nanos before = steady_now() + std::chrono::milliseconds(3);
+  while (steady_now() < before) std::this_thread::yield();
+  auto job = caf::make_counted<probe>();
+  job->ref();
+  r.exec_later(job.get());
+  r.turn(0);
+  CHECK(job->seen >= before);
+}

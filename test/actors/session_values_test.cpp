@@ -1,0 +1,113 @@
+// The small values of a session: the flow gate and the table of subscriptions.
+#include <map>
+#include <random>
+#include <string>
+
+#include "actors/routing/shard_core.hpp"
+#include "actors/session/flow_gate.hpp"
+#include "actors/session/sid_table.hpp"
+#include "test/catch.hpp"
+
+using namespace troupe;
+using verdict = flow_gate::verdict;
+
+TEST_CASE("flow gate: holds producers from a short backlog on while the consumer reads",
+          "[session][flow]") {
+  flow_gate gate(64 * 1024 * 1024);
+  CHECK(gate.quick_limit() == flow_gate::soft_high);
+  CHECK(gate.on_queued(flow_gate::soft_high) == verdict::pass);
+  CHECK(gate.on_queued(flow_gate::soft_high + 1) == verdict::hold);
+  CHECK_FALSE(gate.on_drained(flow_gate::soft_low + 1));
+  CHECK(gate.on_drained(flow_gate::soft_low));
+}
+
+TEST_CASE("flow gate: a lagging consumer holds nobody before three quarters of its limit",
+          "[session][flow]") {
+  constexpr int64_t limit = 64 * 1024 * 1024;
+  flow_gate gate(limit);
+  gate.on_hold_expired();
+  CHECK(gate.lagging());
+  CHECK(gate.on_queued(flow_gate::soft_high + 1) == verdict::pass);
+  CHECK(gate.on_queued(limit / 4 * 3) == verdict::pass);
+  CHECK(gate.on_queued(limit / 4 * 3 + 1) == verdict::hard_hold);
+  CHECK(gate.on_queued(limit) == verdict::hard_hold);
+  CHECK(gate.on_queued(limit + 1) == verdict::overflow);
+  CHECK_FALSE(gate.on_drained(limit / 2));
+  CHECK(gate.lagging());
+  CHECK(gate.on_drained(0));
+  CHECK_FALSE(gate.lagging());
+  CHECK(gate.on_queued(flow_gate::soft_high + 1) == verdict::hold);
+}
+
+TEST_CASE("flow gate: its marks shrink with a small limit", "[session][flow]") {
+  flow_gate gate(1024);
+  CHECK(gate.quick_limit() == 256);
+  CHECK(gate.on_queued(257) == verdict::hold);
+  CHECK(gate.on_queued(769) == verdict::hard_hold);
+  CHECK(gate.on_queued(1025) == verdict::overflow);
+  CHECK_FALSE(gate.on_drained(129));
+  CHECK(gate.on_drained(128));
+}
+
+namespace {
+
+/// A table and a map that must agree.
+struct table_model {
+  routing::shard_core shard{0};
+  sid_table table;
+  std::map<std::string, routing::subscription*> map;
+  std::mt19937 random;
+
+  std::string sid() {
+    auto n = std::to_string(random() % 300);
+    return random() % 4 == 0 ? "a-rather-long-subscription-id-" + n : n;
+  }
+  void step(bool filling) {
+    std::string id = sid();
+    auto found = map.find(id);
+    if (found != map.end() && random() % 4 < (filling ? 1u : 3u)) {
+      table.erase(found->second);
+      shard.unsubscribe(found->second);
+      map.erase(found);
+    } else if (found == map.end() && random() % 4 < (filling ? 3u : 1u)) {
+      auto* sub = shard.subscribe(nullptr, "x", "", id);
+      table.insert(sub);
+      map.emplace(id, sub);
+    }
+  }
+  bool agrees() {
+    for (int i = 0; i < 20; ++i) {
+      std::string id = sid();
+      auto found = map.find(id);
+      if (table.find(id) != (found == map.end() ? nullptr : found->second)) return false;
+    }
+    size_t n = 0;
+    table.for_each([&](const routing::subscription& s) {
+      n += map.count(std::string(s.sid()));
+    });
+    return table.size() == map.size() && n == map.size();
+  }
+};
+
+} // namespace
+
+TEST_CASE("sid table: agrees with a map under random use", "[session][sid]") {
+  for (uint32_t seed = 1; seed <= 10; ++seed) {
+    table_model m;
+    m.random.seed(seed);
+    for (int i = 0; i < 4000; ++i) {
+      m.step(i / 500 % 2 == 0);
+      if (i % 10 == 0 && !m.agrees()) FAIL("seed " << seed << " step " << i);
+    }
+    auto all = m.table.take_all();
+    CHECK(all.size() == m.map.size());
+    CHECK(m.table.size() == 0);
+    CHECK(m.table.find(m.sid()) == nullptr);
+  }
+}
+
+TEST_CASE("sid table: an empty one finds nothing and gives nothing", "[session][sid]") {
+  sid_table table;
+  CHECK(table.find("1") == nullptr);
+  CHECK(table.take_all().empty());
+}
