@@ -47,7 +47,8 @@ void tune_allocator() {
 /// Everything around the node, in the order it starts.
 class process {
 public:
-  explicit process(const config::cli_result& cli) : cli_(cli), node_(cli.options) {}
+  process(const config::cli_result& cli, service_notify& service)
+      : cli_(cli), service_(service), node_(cli.options) {}
 
   int run() {
     auto listening = node_.start();
@@ -60,7 +61,7 @@ public:
       log::info("Listening for client connections on {}:{}", options().host, node_.client_port());
       write_ports_file();
       log::info("Server is ready");
-      service_.ready([this] { return node_.subscriptions({}).has_value(); },
+      service_.ready([this] { return static_cast<bool>(node_.subscriptions({})); },
                      [this] { return node_.context().lame_duck.load(); });
     } else {
       log::fatal("{}", ok.error().context);
@@ -111,7 +112,7 @@ private:
   }
 
   const config::cli_result& cli_;
-  service_notify service_; // first: reads the environment before other threads run
+  service_notify& service_;
   node node_;
   std::unique_ptr<monitor_bridge> bridge_;
   std::unique_ptr<http::monitor_server> monitor_;
@@ -120,13 +121,14 @@ private:
 };
 
 int run(const config::cli_result& cli) {
+  service_notify service; // takes its variables before other threads run
   if (auto started = log::start(log::settings_of(cli.options)); !started)
     return fail(started.error().context);
   if (auto valid = config::validate(cli.options); !valid) {
     log::stop();
     return fail(valid.error().context);
   }
-  int code = process(cli).run();
+  int code = process(cli, service).run();
   log::stop();
   return code;
 }

@@ -8,8 +8,9 @@ std::string version_text() {
          + std::string(own_version) + "\n";
 }
 
-std::string_view help_text() {
-  return R"(
+namespace {
+
+constexpr std::string_view help = R"(
 Usage: nats-server [options]
 
 Server Options:
@@ -79,7 +80,10 @@ Common Options:
         --help_tls                   Show help on TLS
 
 )";
-}
+
+} // namespace
+
+std::string_view help_text() { return help; }
 
 std::string_view help_tls_text() {
   return R"(

@@ -225,11 +225,12 @@ public:
     auto t = broken_down(at, false);
     char stamp[40];
     auto n = std::strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S%z", &t);
-    std::string when(stamp, n);
-    if (when.size() > 5) when.insert(when.size() - 2, ":"); // "+0100" -> "+01:00"
+    std::string_view when(stamp, n);
+    auto minutes = when.substr(n - std::min<size_t>(n, 2)); // "+0100" -> "+01:00"
+    when.remove_suffix(minutes.size());
     char host[256] = "localhost";
     gethostname(host, sizeof host - 1);
-    auto line = fmt::format("<{}>{} {} {}[{}]: {}\n", label_of(l).severity, when, host,
+    auto line = fmt::format("<{}>{}:{} {} {}[{}]: {}\n", label_of(l).severity, when, minutes, host,
                             program_invocation_short_name, getpid(), text);
     auto sent = ::send(fd_, line.data(), line.size(), MSG_NOSIGNAL);
     if (sent < 0 && stream_) close_socket();

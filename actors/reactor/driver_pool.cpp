@@ -53,6 +53,7 @@ void driver_pool::stop() {
     wake(*d);
     if (d->thread.joinable()) d->thread.join();
   }
+  for (auto& r : reactors_) r->abandon();
 }
 
 void driver_pool::wake_if_asleep(reactor& r) {

@@ -125,6 +125,14 @@ void reactor::run_jobs() {
   } while (!inbox_.empty());
 }
 
+void reactor::abandon() {
+  enter();
+  for (slot& s : slots_)
+    if (s.owner) caf::intrusive_ptr_release(std::exchange(s.owner, nullptr));
+  retire();
+  leave();
+}
+
 uint32_t reactor::watch(int fd, uint32_t events, io_handler* handler, caf::resumable* owner) {
   if (free_slot_ == UINT32_MAX) {
     slots_.emplace_back();
@@ -140,8 +148,11 @@ uint32_t reactor::watch(int fd, uint32_t events, io_handler* handler, caf::resum
   epoll_event ev{};
   ev.events = events;
   ev.data.u64 = (uint64_t{s.generation} << 32) | index;
-  if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &ev) != 0)
-    throw std::system_error(errno, std::generic_category(), "reactor: cannot watch a socket");
+  if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &ev) != 0) {
+    int why = errno;
+    unwatch(index, fd);
+    throw std::system_error(why, std::generic_category(), "cannot watch a socket");
+  }
   return index;
 }
 
@@ -165,7 +176,9 @@ void reactor::unwatch(uint32_t index, int fd) {
 buffer* reactor::read_block(size_t min_room) {
   if (read_block_ && read_offset_ != 0 && read_block_.sole_owner()) read_offset_ = 0;
   if (!read_block_ || read_block_->capacity - read_offset_ < min_room) {
-    read_block_ = buffers_.take(buffer_pool::read_class);
+    // Only a control line longer than usual (max_control_line raised) needs more than a block.
+    bool fits = min_room <= buffer_pool::class_bytes[buffer_pool::read_class] - sizeof(buffer);
+    read_block_ = fits ? buffers_.take(buffer_pool::read_class) : buffer_pool::take_large(min_room);
     read_offset_ = 0;
   }
   return read_block_.get();

@@ -138,6 +138,8 @@ public:
   nanos take_busy() { return std::exchange(busy_, nanos::zero()); }
   void wake();
   std::atomic<unsigned>& driver() { return driver_; }
+  /// After the last turn: lets go of whoever still has a socket here.
+  void abandon();
   /// The turn's thread-local context.
   void enter();
   static void leave();

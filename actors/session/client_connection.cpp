@@ -36,11 +36,12 @@ bool flushes_before_close(closed_reason reason) {
 } // namespace
 
 client_connection::client_connection(caf::actor_config& cfg, client_hub& hub,
-                                     const accepted_socket& socket, client_id id)
+                                     accepted_socket& socket, client_id id)
     : pinned(cfg),
       hub_(hub),
+      hub_ref_(hub.ctrl()),
       id_(id),
-      transport_(make_tcp_transport(socket.fd)),
+      transport_(make_tcp_transport(socket.take_fd())),
       shard_(&hub.shard()),
       core_(*this, &hub.node().settings, home().now()),
       gate_(hub.node().settings.max_pending),

@@ -38,7 +38,7 @@ class client_connection final : public pinned<client_handle::base>,
                                 public routing::producer,
                                 private client_port {
 public:
-  client_connection(caf::actor_config& cfg, client_hub& hub, const accepted_socket& socket,
+  client_connection(caf::actor_config& cfg, client_hub& hub, accepted_socket& socket,
                     client_id id);
   ~client_connection() override;
 
@@ -121,6 +121,7 @@ private:
   static void flow_timer_fired(void* self, nanos now);
 
   client_hub& hub_;
+  caf::strong_actor_ptr hub_ref_;  // keeps hub_ there until the last byte is flushed
   client_id id_;
   std::unique_ptr<transport> transport_;
   routing::shard_actor* shard_;

@@ -3,12 +3,18 @@
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "actors/observe/logger.hpp"
 #include "actors/session/client_connection.hpp"
 
 namespace troupe {
+
+accepted_socket::~accepted_socket() {
+  if (fd >= 0) ::close(fd);
+}
 
 namespace {
 /// How many connections /actorz lists under one hub.
@@ -54,7 +60,7 @@ void client_hub::on_exit() {
   hubs_.clear();
 }
 
-void client_hub::adopt(const accepted_socket& socket) {
+void client_hub::adopt(accepted_socket& socket) {
   auto id = client_id{node_->next_client_id.fetch_add(1)};
   int64_t open = node_->open_clients.fetch_add(1) + 1;
   bool refuse = node_->max_connections >= 0 && open > node_->max_connections;
@@ -63,7 +69,14 @@ void client_hub::adopt(const accepted_socket& socket) {
   auto* c = static_cast<client_connection*>(caf::actor_cast<caf::abstract_actor*>(handle));
   clients_.emplace(value(id), c);
   counters_->connection_opened();
-  c->start(refuse);  // from here on the reactor's slot keeps it alive
+  try {
+    c->start(refuse);  // from here on the reactor's slot keeps it alive
+  } catch (const std::exception& e) {
+    log::error("Client connection from {}:{} refused: {}", socket.ip, socket.port, e.what());
+    clients_.erase(value(id));
+    counters_->connection_closed();
+    node_->open_clients.fetch_sub(1);
+  }
 }
 
 void client_hub::remove(client_connection& c, observe::connection_snapshot last_words) {

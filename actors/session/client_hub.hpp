@@ -42,7 +42,7 @@ protected:
   void on_exit() override;
 
 private:
-  void adopt(const accepted_socket& socket);
+  void adopt(accepted_socket& socket);
   client_connection* find(client_id id) const;
   uint64_t close_some(const close_clients& what);
   hub_report_ptr report(const connections_query& q) const;

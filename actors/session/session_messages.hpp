@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actors/observe/snapshots.hpp"
@@ -20,6 +21,12 @@ namespace troupe {
 
 /// A socket that a listener accepted for this reactor; the receiver owns it.
 struct accepted_socket {
+  accepted_socket() = default;
+  accepted_socket(const accepted_socket&) = delete;
+  accepted_socket& operator=(const accepted_socket&) = delete;
+  ~accepted_socket();
+  int take_fd() { return std::exchange(fd, -1); }
+
   int fd = -1;
   std::string ip;
   uint16_t port = 0;

@@ -1,6 +1,10 @@
 // What crosses threads below the actors: the inbox, and the links between reactors.
 #include "actors/reactor/inbox.hpp"
 
+#include <caf/make_counted.hpp>
+#include <caf/ref_counted.hpp>
+#include <caf/resumable.hpp>
+
 #include <atomic>
 #include <memory>
 #include <thread>

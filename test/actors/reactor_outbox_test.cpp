@@ -136,7 +136,7 @@ TEST_CASE("outbox: blocks grow with the traffic and shrink when it ebbs", "[reac
   size_t n = box.gather(iov, 8);
   for (size_t i = 0; i < n; ++i)
     sizes.push_back((reinterpret_cast<buffer*>(iov[i].iov_base) - 1)->capacity + sizeof(buffer));
-  CHECK(sizes == std::vector<size_t>{16 * 1024 <= 4096 ? 4096u : 65536u, 65536u});
+  CHECK(sizes == std::vector<size_t>{65536, 65536});
   box.consume(burst.size());
   CHECK(size_of_next(box, pool) == 65536);
   CHECK(size_of_next(box, pool) == 4096);
@@ -171,7 +171,7 @@ TEST_CASE("outbox: an emptied box refers to no block", "[reactor][outbox]") {
   box.append(pool, "\r\n");
   CHECK_FALSE(block.sole_owner());
   box.consume(5005);
-  CHECK_FALSE(block.sole_owner() == false);  // the reference went with its last byte
+  CHECK(block.sole_owner());  // the reference went with its last byte
   CHECK(box.pending() == 1);
   box.consume(1);
   CHECK(box.chunks() == 0);

@@ -315,6 +315,11 @@ TEST_CASE("varz: sums the reactors and counts requests", "[http]") {
   CHECK(contains(body, "\"http_req_stats\": {\n    \"/subsz\": 1,\n    \"/varz\": 1\n  },"));
   CHECK(body.ends_with(R"(  "config_load_time": "2026-11-21T19:13:00.5Z",
   "config_digest": "sha256:00",
+  "feature_flags": {
+    "js_ack_fc_v2": false,
+    "js_raft_delete_range": false,
+    "js_snapshot_sources": false
+  },
   "system_account": "$SYS",
   "slow_consumer_stats": {
     "clients": 1,
@@ -335,6 +340,18 @@ TEST_CASE("varz: sums the reactors and counts requests", "[http]") {
     "max_wait_time": 0
   }
 })"));
+}
+
+TEST_CASE("varz: feature flags are the known ones, as configured", "[http]") {
+  fake_source source;
+  auto options = std::make_shared<config::server_options>();
+  options->feature_flags = {{"js_raft_delete_range", true}, {"made_up", true}};
+  source.a_node.options = options;
+  router pages(source, "", fixed_now);
+  auto body = pages.handle("/varz").body;
+  CHECK(contains(body, R"("js_ack_fc_v2": false,)"));
+  CHECK(contains(body, R"("js_raft_delete_range": true,)"));
+  CHECK_FALSE(contains(body, "made_up"));
 }
 
 TEST_CASE("subsz: statistics, filters and pages", "[http]") {

@@ -4,7 +4,7 @@ import json
 import socket
 import time
 
-from .server import DEADLINE, Timeout
+from .server import Timeout, default_deadline
 
 
 class Closed(AssertionError):
@@ -14,8 +14,8 @@ class Closed(AssertionError):
 class RawClient:
     """Reads the stream op by op. With auto_pong, PINGs of the server are answered and not shown."""
 
-    def __init__(self, port, host="127.0.0.1", deadline=DEADLINE, auto_pong=True, rcvbuf=None):
-        self.deadline = deadline
+    def __init__(self, port, host="127.0.0.1", deadline=None, auto_pong=True, rcvbuf=None):
+        self.deadline = default_deadline() if deadline is None else deadline
         self.auto_pong = auto_pong
         self.buffer = bytearray()
         self.info = None

@@ -1,5 +1,6 @@
 """Starts and ends one server under test; ports, files and logs live in a private temporary folder."""
 
+import contextlib
 import ctypes
 import http.client
 import json
@@ -29,8 +30,27 @@ def server_binary():
     return os.path.abspath(path)
 
 
-def wait_until(condition, what, deadline=DEADLINE):
+_patience = DEADLINE
+
+
+def default_deadline():
+    return _patience
+
+
+@contextlib.contextmanager
+def patience(seconds):
+    """Another default deadline for what the tests await (not for the end of a server)."""
+    global _patience
+    before, _patience = _patience, seconds
+    try:
+        yield
+    finally:
+        _patience = before
+
+
+def wait_until(condition, what, deadline=None):
     """Calls condition until it returns something true; returns that. Fails loudly after the deadline."""
+    deadline = default_deadline() if deadline is None else deadline
     end = time.monotonic() + deadline
     pause = threading.Event()
     step = 0.002
@@ -145,7 +165,7 @@ class Server:
 
         wait_until(reachable, f"port {self.port} to accept")
 
-    def wait_log(self, text, deadline=DEADLINE):
+    def wait_log(self, text, deadline=None):
         return wait_until(lambda: text in self.log(), f"{text!r} in the log of the server", deadline)
 
     def alive(self):

@@ -1,0 +1,110 @@
+"""The log at start, and configurations that are refused because what they should protect is not built."""
+
+import os
+import re
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
+
+from harness import RawClient, Server, run_binary  # noqa: E402
+
+STAMP = re.compile(r"^\[\d+\] \S+ \S+ ")
+
+
+def lines(server):
+    server.wait_log("Server is ready")
+    return [STAMP.sub("", x) for x in server.log().splitlines()]
+
+
+class Banner(unittest.TestCase):
+    def start(self, *args, **more):
+        server = Server(*args, **more)
+        self.addCleanup(server.kill)
+        return server
+
+    def test_order_and_words(self):
+        server = self.start("-n", "n1", "-js", config="max_payload: 9MB\nfeature_flags { js_ack_fc_v2: true, x: true }\n"
+                            "authorization { users: [{user: a, password: b}] }\ncluster { port: -1 }\n", monitor=True)
+        got = lines(server)
+        digest = r"\(sha256:[0-9a-f]{64}\)"
+        want = [r"\[INF\] Starting nats-server", r"\[INF\]   Version:  \d+\.\d+\.\d+", r"\[INF\]   Git:      \[not set\]",
+                r"\[INF\]   Troupe:   \S+, \d+ reactors", r"\[INF\]   Name:     n1", r"\[INF\]   ID:       N[A-Z2-7]{55}",
+                r"\[INF\]   Feature flags:", r"\[INF\]     Configured:    js_ack_fc_v2 \(opt-in\)",
+                r"\[INF\]     Unsupported:   x", r"\[WRN\] Plaintext passwords detected, use nkeys or bcrypt",
+                rf"\[INF\] Using configuration file: {server.config_path} {digest}",
+                r"\[WRN\] Maximum payloads over 8\.00 MB are generally discouraged and could lead to poor performance",
+                r"\[WRN\] flag -jetstream is not built yet and has no effect",
+                rf'\[WRN\] {server.config_path}:4:1: option "cluster" is not built yet and has no effect',
+                rf"\[INF\] Starting http monitor on 127\.0\.0\.1:{server.monitor_port}",
+                rf"\[INF\] Listening for client connections on 127\.0\.0\.1:{server.port}", r"\[INF\] Server is ready"]
+        self.assertEqual(len(got), len(want), got)
+        for line, pattern in zip(got, want):
+            self.assertRegex(line, "^" + pattern + "$")
+
+    def test_no_warning_for_hashed_passwords(self):
+        hashed = "$2a$11$3kIDaCxw.Glsl1.u5nKa6eUnNDLV5HV9tIuUp7EHhMt6Nm9myW1aS"
+        server = self.start(config=f"authorization {{ user: a, password: '{hashed}' }}\n")
+        self.assertNotIn("[WRN]", "\n".join(lines(server)))
+
+    def test_what_cannot_start_says_why(self):
+        done = run_binary("-p", "-1", "-P", "/nonexistent/pid")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"[FTL] Could not write pidfile: open /nonexistent/pid: no such file or directory\n", done.stderr)
+        server = self.start(monitor=True)
+        done = run_binary("-a", "127.0.0.1", "-p", "-1", "-m", str(server.monitor_port))
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, rb"\[FTL\] Can't start monitoring: can't listen to the monitor port: listen tcp 127\.")
+
+
+class Refused(unittest.TestCase):
+    """A configuration that asks for protection is never run without it by accident."""
+
+    CONFIGS = {
+        "tls": 'tls { cert_file: "a", key_file: "b" }',
+        "accounts": "accounts { A { users: [{user: a, password: b}] } }",
+        "operator": "operator: /nowhere.jwt",
+        "user.permissions": "authorization { users: [{user: a, password: b, permissions: {publish: x}}] }",
+        "user.nkey": "authorization { users: [{nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4}] }",
+        "authorization.auth_callout": "authorization { auth_callout { issuer: A, auth_users: [a] } }",
+    }
+
+    def test_refused_allowed_and_tested(self):
+        for option, text in self.CONFIGS.items():
+            with self.subTest(option=option), tempfile.TemporaryDirectory(prefix="refused-") as folder:
+                path = os.path.join(folder, "a.conf")
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write("debug: false\n" + text + "\n")
+                for args in (("-p", "-1", "-c", path), ("-t", "-c", path)):
+                    done = run_binary(*args)
+                    self.assertEqual((done.returncode, done.stdout), (1, b""))
+                    self.assertRegex(done.stderr.decode(), rf'{path}:2:\d+: option "{option}" is not built yet: refusing to run')
+                done = run_binary("-t", "-c", path, "--allow_unsupported")
+                self.assertEqual(done.returncode, 0)
+                self.assertIn(b"NOT protected", done.stderr)
+                with Server("--allow_unsupported", config="debug: false\n" + text + "\n") as server:
+                    warned = [x for x in lines(server) if x.startswith("[WRN]") and f'option "{option}"' in x]
+                    self.assertEqual(len(warned), 1, server.log())
+                    self.assertIn("NOT protected", warned[0])
+
+    def test_missing_features_only_warn(self):
+        for name, text in {"cluster": "cluster { port: -1 }", "gateway": "gateway { name: a, port: -1 }",
+                           "leafnodes": "leafnodes { port: -1 }", "jetstream": "jetstream: enabled",
+                           "mqtt": "mqtt { port: -1 }", "websocket": "websocket { port: -1, no_tls: true }"}.items():
+            with self.subTest(option=name), Server(config=text + "\n") as server:
+                self.assertIn(f'{server.config_path}:1:0: option "{name}" is not built yet and has no effect',
+                              "\n".join(lines(server)))
+                with RawClient(server.port) as c:
+                    c.connect()
+
+    def test_tls_flags(self):
+        done = run_binary("--tls", "-p", "-1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"refusing to listen without TLS", done.stderr)
+        with Server("--tls", "--allow_unsupported") as server:
+            self.assertIn("[WRN] flag -tls is not built yet: clients connect WITHOUT TLS", lines(server))
+
+
+if __name__ == "__main__":
+    unittest.main()
