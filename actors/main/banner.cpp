@@ -30,11 +30,15 @@ void log_feature_flags(const std::map<std::string, bool>& flags) {
   std::string configured;
   std::string unsupported;
   for (const auto& [name, on] : flags) {
-    bool is_known = std::find(known.begin(), known.end(), name) != known.end();
+    auto found = std::find_if(known.begin(), known.end(),
+                              [&, &name = name](const auto& f) { return f.name == name; });
+    bool is_known = found != known.end();
     std::string& list = is_known ? configured : unsupported;
     list += list.empty() ? "" : ", ";
     list += name;
-    if (is_known) list += on ? " (opt-in)" : " (disabled)";
+    if (!is_known) continue;
+    if (found->default_on) list += on ? " (enabled)" : " (opt-out)";
+    else list += on ? " (opt-in)" : " (disabled)";
   }
   log::info("  Feature flags:");
   log::info("    Configured:    {}", configured.empty() ? "none" : configured);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "actors/observe/logger.hpp"
 #include "actors/session/node_context.hpp"
 #include "config/version.hpp"
 
@@ -18,8 +19,9 @@ result<observe::node_snapshot> monitor_bridge::node() {
   s.server_id = node_.server_id();
   s.server_name = context.info.server_name;
   s.runtime = context.info.go;
-  s.host = options.host;
-  s.port = node_.client_port();
+  // What clients are told, client_advertise included.
+  s.host = context.info.host;
+  s.port = context.info.port;
   s.listeners.push_back({"client", options.host, node_.client_port()});
   s.listeners.push_back(
     {"http", options.http_host.empty() ? options.host : options.http_host, monitor_port_});
@@ -107,6 +109,10 @@ result<observe::subs_snapshot> monitor_bridge::subscriptions(const http::subs_re
 
 result<observe::actor_snapshot> monitor_bridge::actors() { return node_.actors(); }
 
-observe::health_snapshot monitor_bridge::health(const http::health_request&) { return {}; }
+observe::health_snapshot monitor_bridge::health(const http::health_request& q) {
+  if (q.js_enabled)
+    log::warn("Healthcheck: js-enabled deprecated, use js-enabled-only instead");
+  return {};
+}
 
 } // namespace troupe

@@ -129,6 +129,8 @@ void node_actor::start_lame_duck() {
 void node_actor::lame_duck_tick() {
   if (state_ != state::lame_duck) return;
   if (parts_.context->open_clients.load() <= 0) return stop(0);
+  if (!closing_begun_) log::info("Closing existing clients");
+  closing_begun_ = true;
   // Hubs in turn; a hub without clients closes none, the rest follow at the stop.
   for (size_t i = 0; i < step_.close; ++i) {
     caf::anon_send(parts_.hubs[next_hub_], close_clients{1, closed_reason::server_shutdown});

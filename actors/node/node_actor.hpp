@@ -84,6 +84,7 @@ private:
   std::optional<lame_duck_core> lame_duck_;
   lame_duck_core::step step_{};
   size_t next_hub_ = 0;
+  bool closing_begun_ = false;
   restart_budget listener_budget_;
   std::string last_error_;
   std::chrono::steady_clock::time_point started_;

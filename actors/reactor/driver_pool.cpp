@@ -170,7 +170,7 @@ void driver_pool::rebalance(driver& d) {
     return;
   }
   if (drivers_.size() == 1) return;
-  nanos now = reactors_[0]->now();
+  nanos now = steady_now();  // reactor 0 may not have turned for long
   nanos elapsed = now - sampled_at_;
   if (elapsed < policy_config_.window) return;
   sampled_at_ = now;

@@ -8,6 +8,10 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
 #include "actors/reactor/reactor.hpp"
 
 namespace troupe {
@@ -21,8 +25,18 @@ public:
 
   using Base::enqueue;
   void enqueue(caf::mailbox_element_ptr x, caf::execution_unit*) override {
+#ifdef __SANITIZE_THREAD__
+    __tsan_release(x.get());
+#endif
     Base::enqueue(std::move(x), &home_);
   }
+#ifdef __SANITIZE_THREAD__
+  // The mailbox is in libcaf, which is not instrumented: say that a message was written before.
+  caf::invoke_message_result consume(caf::mailbox_element& x) override {
+    __tsan_acquire(&x);
+    return Base::consume(x);
+  }
+#endif
   void launch(caf::execution_unit*, bool lazy, bool hide) override {
     Base::launch(&home_, lazy, hide);
   }

@@ -174,7 +174,9 @@ void reactor::unwatch(uint32_t index, int fd) {
 }
 
 buffer* reactor::read_block(size_t min_room) {
-  if (read_block_ && read_offset_ != 0 && read_block_.sole_owner()) read_offset_ = 0;
+  // Without a wish for room a read is in progress: its bytes keep their place.
+  if (min_room > 0 && read_block_ && read_offset_ != 0 && read_block_.sole_owner())
+    read_offset_ = 0;
   if (!read_block_ || read_block_->capacity - read_offset_ < min_room) {
     // Only a control line longer than usual (max_control_line raised) needs more than a block.
     bool fits = min_room <= buffer_pool::class_bytes[buffer_pool::read_class] - sizeof(buffer);
@@ -227,7 +229,7 @@ bool reactor::poll(int timeout_ms, std::atomic<bool>* asleep) {
 
 bool reactor::turn(int timeout_ms, std::atomic<bool>* asleep) {
   bool worked = has_work();
-  nanos began = worked ? steady_now() : nanos::zero();
+  nanos began = worked ? now_ = steady_now() : nanos::zero();
   if (worked) run_jobs();
   worked |= poll(worked ? 0 : timeout_ms, asleep);
   if (began == nanos::zero()) began = now_;

@@ -23,7 +23,7 @@ struct delivery_batch::record {
 namespace {
 
 char* put(char* out, std::string_view text) {
-  std::memcpy(out, text.data(), text.size());
+  if (!text.empty()) std::memcpy(out, text.data(), text.size());  // an absent reply is null
   return out + text.size();
 }
 

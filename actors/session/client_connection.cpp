@@ -18,10 +18,12 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Payloads from here on travel by reference to the block they were read into.
-constexpr size_t by_reference_bytes = 4096;
+constexpr size_t by_reference_bytes = 1024;
 /// A backlog of this size is written at once instead of at the end of the turn.
-constexpr size_t early_flush_bytes = 256 * 1024;
+constexpr size_t early_flush_bytes = 60 * 1024;
 constexpr nanos linger_time = 1s;
+/// A closed connection keeps its list of subscriptions for /connz up to so many.
+constexpr size_t closed_subs_kept = 100;
 
 bool flushes_before_close(closed_reason reason) {
   switch (reason) {
@@ -249,6 +251,8 @@ void client_connection::at_turn_end() {
     if (state_ == state::open) return;
   }
   if (state_ == state::closing) {
+    const bool few = core_.subscriptions().size() <= closed_subs_kept;
+    last_words_ = std::make_unique<observe::connection_snapshot>(snapshot(few));
     core_.shut();
     release_producers();
     state_ = state::lingering;
@@ -265,7 +269,7 @@ void client_connection::at_turn_end() {
 }
 
 void client_connection::flush() {
-  constexpr size_t max_pieces = 128;
+  constexpr size_t max_pieces = 512;
   iovec iov[max_pieces];
   blocked_ = false;
   while (!out_.empty()) {
@@ -507,7 +511,9 @@ void client_connection::teardown() {
   if (state_ == state::closed) return;
   state_ = state::closed;
   log::debug("{} - Client connection closed: {}", label(), to_text(reason_));
-  observe::connection_snapshot last = snapshot(false);
+  observe::connection_snapshot last = last_words_ ? std::move(*last_words_) : snapshot(false);
+  last.out_msgs = static_cast<int64_t>(out_msgs_);
+  last.out_bytes = static_cast<int64_t>(out_bytes_);
   last.stop = observe::wall_now();
   last.reason = std::string(to_text(reason_));
   core_timer_.cancel();

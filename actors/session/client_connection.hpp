@@ -138,6 +138,7 @@ private:
 
   std::vector<routing::producer_ref> held_;  // producers that wait for this consumer
   std::unique_ptr<profile> profile_;
+  std::unique_ptr<observe::connection_snapshot> last_words_;  // taken when closing begins
   nanos armed_for_ = nanos::max();
   nanos last_write_progress_{};
   nanos hold_until_{};

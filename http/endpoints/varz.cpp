@@ -109,19 +109,21 @@ void write_traffic(json_writer& w, const observe::reactor_snapshot& sum) {
 /// Every known flag; those of the configuration win, unknown ones are left out.
 std::map<std::string, bool> merged_feature_flags(const std::map<std::string, bool>& configured) {
   std::map<std::string, bool> out;
-  for (auto name : known_feature_flags()) {
+  for (auto& [name, on] : known_feature_flags()) {
     auto found = configured.find(std::string(name));
-    out[std::string(name)] = found != configured.end() && found->second;
+    out[std::string(name)] = found != configured.end() ? found->second : on;
   }
   return out;
 }
 
 } // namespace
 
-std::span<const std::string_view> known_feature_flags() {
-  static constexpr std::string_view names[] = {"js_ack_fc_v2", "js_raft_delete_range",
-                                               "js_snapshot_sources"};
-  return names;
+std::span<const feature_flag> known_feature_flags() {
+  static constexpr feature_flag flags[] = {{"js_ack_fc_v2", false},
+                                           {"js_api_reply_v2", false},
+                                           {"js_raft_delete_range", true},
+                                           {"js_snapshot_sources", false}};
+  return flags;
 }
 
 std::string render_varz(const varz_view& view) {

@@ -28,7 +28,12 @@ struct varz_view {
 
 std::string render_varz(const varz_view& view);
 
-/// The flags the NATS server knows; all are off unless the configuration says otherwise.
-std::span<const std::string_view> known_feature_flags();
+struct feature_flag {
+  std::string_view name;
+  bool default_on;
+};
+
+/// The flags that the NATS server of config::compatible_version knows.
+std::span<const feature_flag> known_feature_flags();
 
 } // namespace troupe::http

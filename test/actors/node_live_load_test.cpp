@@ -105,6 +105,30 @@ TEST_CASE("live node: reactors move to further drivers under load and come home 
   }
 }
 
+TEST_CASE("live node: reactors spread and gather although the first one has nothing to do",
+          "[node][live][drivers]") {
+  live_node n(3);
+  std::vector<std::unique_ptr<raw_client>> idle;
+  stream_run s;
+  for (int i = 0; i < 15; ++i) {
+    auto c = n.client();
+    if (i % 3 == 0)
+      idle.push_back(std::move(c));
+    else if (!s.subscriber)
+      s.subscriber = std::move(c);
+    else
+      s.publishers.push_back(std::move(c));
+  }
+  auto until = std::chrono::steady_clock::now() + 20s;
+  std::atomic<bool> seen{false};
+  CHECK(s.run([&](uint64_t) {
+    if (n.it.active_drivers() > 1) seen = true;
+    return !seen && std::chrono::steady_clock::now() < until;
+  }) == 0);
+  CHECK(seen);
+  CHECK(eventually([&] { return n.it.active_drivers() == 1; }, 10s));
+}
+
 TEST_CASE("live node: payloads by reference arrive whole from many publishers",
           "[node][live][bytes]") {
   for (size_t bytes : {size_t{150}, size_t{4096}, size_t{20'000}}) {

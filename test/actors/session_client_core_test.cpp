@@ -18,7 +18,7 @@ std::string err(std::string_view text) { return "-ERR '" + std::string(text) + "
 
 } // namespace
 
-// -- CONNECT and its flags -------------------------------------------------------------------------
+// -- CONNECT and its flags ------------------------------------------------------------------------
 
 TEST_CASE("client core: before CONNECT a client is verbose, pedantic and echoed to",
           "[session][core]") {
@@ -135,7 +135,7 @@ TEST_CASE("client core: an account of the client's choice is refused", "[session
   }
 }
 
-// -- authentication --------------------------------------------------------------------------------
+// -- authentication -------------------------------------------------------------------------------
 
 TEST_CASE("client core: wrong credentials are a violation", "[session][core]") {
   virtual_client c(with_auth());
@@ -176,7 +176,7 @@ TEST_CASE("client core: a default user that is refused is a violation", "[sessio
   CHECK(c.reason() == "Missing Account");
 }
 
-// -- PUB -------------------------------------------------------------------------------------------
+// -- PUB ------------------------------------------------------------------------------------------
 
 TEST_CASE("client core: PUB and HPUB reach the router whole", "[session][core]") {
   virtual_client c;
@@ -221,6 +221,7 @@ TEST_CASE("client core: what may not be published is refused without closing",
           "[session][core]") {
   virtual_client c;
   c.port.denied_publish = "secret";
+  c.core.restrict(true);
   c.in("PUB secret 0\r\n\r\n");
   CHECK(c.out() == err("Permissions Violation for Publish to \"secret\""));
   c.in("PUB open 0\r\n\r\n");
@@ -253,7 +254,7 @@ TEST_CASE("client core: without the flag nobody hears of absent responders", "[s
   CHECK(c.out().empty());
 }
 
-// -- SUB, UNSUB ------------------------------------------------------------------------------------
+// -- SUB, UNSUB -----------------------------------------------------------------------------------
 
 TEST_CASE("client core: a sid in use keeps its first subscription", "[session][core]") {
   virtual_client c;
@@ -274,6 +275,7 @@ TEST_CASE("client core: the system's queue group and denied filters are refused"
           "[session][core]") {
   virtual_client c;
   c.port.denied_subscribe = "no";
+  c.core.restrict(true);
   c.in("SUB a _sys_ 1\r\n");
   CHECK(c.out()
         == err("Permissions Violation for Subscription to \"a\" using queue \"_sys_\""));

@@ -22,7 +22,7 @@ session_settings pinging(nanos interval, int64_t max = 2) {
 
 } // namespace
 
-// -- PING, PONG ------------------------------------------------------------------------------------
+// -- PING, PONG -----------------------------------------------------------------------------------
 
 TEST_CASE("client core: the first ping comes two seconds after the start, plus a fifth",
           "[session][ping]") {
@@ -164,7 +164,7 @@ TEST_CASE("client core: the first PING after CONNECT brings an INFO, if the clie
   CHECK_FALSE(old.core.takes_async_info());
 }
 
-// -- authentication timeout ------------------------------------------------------------------------
+// -- authentication timeout -----------------------------------------------------------------------
 
 TEST_CASE("client core: who does not log in in time is sent away", "[session][core]") {
   session_settings s;
@@ -185,7 +185,7 @@ TEST_CASE("client core: who does not log in in time is sent away", "[session][co
   CHECK(early.reason().empty());
 }
 
-// -- violations ------------------------------------------------------------------------------------
+// -- violations -----------------------------------------------------------------------------------
 
 TEST_CASE("client core: violations close with the text and reason of their kind",
           "[session][core]") {
@@ -195,12 +195,14 @@ TEST_CASE("client core: violations close with the text and reason of their kind"
   const row rows[] = {
     {"FOO\r\n", err("Unknown Protocol Operation"), "Protocol Violation"},
     {"RS+ a b\r\n", err("Unknown Protocol Operation"), "Protocol Violation"},
-    {"SUB\r\n", "", "Protocol Violation"},
+    {"SUB\r\n", err("Unknown Protocol Operation"), "Protocol Violation"},
+    {"SUB a\r\n", "", "Protocol Violation"},
+    {"PUB a\r\n", "", "Protocol Violation"},
     {"PUB a 99999999\r\n", err("Maximum Payload Violation"), "Maximum Message Payload Exceeded"},
     {"SUB " + std::string(5000, 'a') + " 1\r\n", err("maximum control line exceeded"),
      "Maximum Control Line Exceeded"},
     {"-ERR 'I am lost'\r\n", "", "Parse Error"},
-    {"PUB a 2\r\nhiXX", "", "Protocol Violation"},
+    {"PUB a 2\r\nhiXX", err("Unknown Protocol Operation"), "Protocol Violation"},
   };
   for (const row& r : rows) {
     virtual_client c;
@@ -220,6 +222,7 @@ TEST_CASE("client core: after a close nothing is said or done", "[session][core]
     CHECK(c.port.calls.back().starts_with("close "));
     c.in("PING\r\nSUB c 3\r\nCONNECT {}\r\n");
     c.pass(1h);
+    c.core.on_deadline(c.now);
     CHECK(c.port.calls.size() == calls);
     CHECK(c.core.subscriptions().size() == 1);  // given back by shut()
   }
@@ -231,7 +234,7 @@ TEST_CASE("client core: INFO and OK of a client are read and dropped", "[session
   CHECK(c.out() == "PONG\r\nINFO {connect_info}\r\n");
 }
 
-// -- input in pieces -------------------------------------------------------------------------------
+// -- input in pieces ------------------------------------------------------------------------------
 
 namespace {
 

@@ -317,7 +317,8 @@ TEST_CASE("varz: sums the reactors and counts requests", "[http]") {
   "config_digest": "sha256:00",
   "feature_flags": {
     "js_ack_fc_v2": false,
-    "js_raft_delete_range": false,
+    "js_api_reply_v2": false,
+    "js_raft_delete_range": true,
     "js_snapshot_sources": false
   },
   "system_account": "$SYS",
@@ -345,12 +346,12 @@ TEST_CASE("varz: sums the reactors and counts requests", "[http]") {
 TEST_CASE("varz: feature flags are the known ones, as configured", "[http]") {
   fake_source source;
   auto options = std::make_shared<config::server_options>();
-  options->feature_flags = {{"js_raft_delete_range", true}, {"made_up", true}};
+  options->feature_flags = {{"js_raft_delete_range", false}, {"made_up", true}};
   source.a_node.options = options;
   router pages(source, "", fixed_now);
   auto body = pages.handle("/varz").body;
   CHECK(contains(body, R"("js_ack_fc_v2": false,)"));
-  CHECK(contains(body, R"("js_raft_delete_range": true,)"));
+  CHECK(contains(body, R"("js_raft_delete_range": false,)"));
   CHECK_FALSE(contains(body, "made_up"));
 }
 

@@ -34,10 +34,24 @@ class Users(unittest.TestCase):
         self.assertEqual((sub["account"], sub["account_tag"]), ("$G", "$G"))
         varz = self.server.json("/varz")
         self.assertIs(varz["auth_required"], True)
-        self.assertEqual(varz["feature_flags"],
-                         {"js_ack_fc_v2": True, "js_raft_delete_range": False, "js_snapshot_sources": False})
+        self.assertEqual(varz["feature_flags"], {"js_ack_fc_v2": True, "js_api_reply_v2": False,
+                                                 "js_raft_delete_range": True, "js_snapshot_sources": False})
         stat, = self.server.json("/accstatz")["account_statz"]
         self.assertEqual((stat["conns"], stat["total_conns"]), (1, 1))
+
+
+class Advertised(unittest.TestCase):
+    def test_varz_shows_what_clients_are_told(self):
+        server = Server(config='client_advertise: "1.2.3.4:5555"\n', monitor=True)
+        self.addCleanup(server.kill)
+        varz = server.json("/varz")
+        self.assertEqual((varz["host"], varz["port"]), ("1.2.3.4", 5555))
+
+    def test_deprecated_health_check_is_logged(self):
+        server = Server(monitor=True)
+        self.addCleanup(server.kill)
+        self.assertEqual(server.http("/healthz?js-enabled=1")[0], 200)
+        server.wait_log("[WRN] Healthcheck: js-enabled deprecated, use js-enabled-only instead")
 
 
 class Many(unittest.TestCase):

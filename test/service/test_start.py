@@ -25,13 +25,13 @@ class Banner(unittest.TestCase):
         return server
 
     def test_order_and_words(self):
-        server = self.start("-n", "n1", "-js", config="max_payload: 9MB\nfeature_flags { js_ack_fc_v2: true, x: true }\n"
+        server = self.start("-n", "n1", "-js", config="max_payload: 9MB\nfeature_flags { js_ack_fc_v2: true, js_raft_delete_range: false, x: true }\n"
                             "authorization { users: [{user: a, password: b}] }\ncluster { port: -1 }\n", monitor=True)
         got = lines(server)
         digest = r"\(sha256:[0-9a-f]{64}\)"
         want = [r"\[INF\] Starting nats-server", r"\[INF\]   Version:  \d+\.\d+\.\d+", r"\[INF\]   Git:      \[not set\]",
                 r"\[INF\]   Troupe:   \S+, \d+ reactors", r"\[INF\]   Name:     n1", r"\[INF\]   ID:       N[A-Z2-7]{55}",
-                r"\[INF\]   Feature flags:", r"\[INF\]     Configured:    js_ack_fc_v2 \(opt-in\)",
+                r"\[INF\]   Feature flags:", r"\[INF\]     Configured:    js_ack_fc_v2 \(opt-in\), js_raft_delete_range \(opt-out\)",
                 r"\[INF\]     Unsupported:   x", r"\[WRN\] Plaintext passwords detected, use nkeys or bcrypt",
                 rf"\[INF\] Using configuration file: {server.config_path} {digest}",
                 r"\[WRN\] Maximum payloads over 8\.00 MB are generally discouraged and could lead to poor performance",

@@ -1,7 +1,7 @@
 """Monitoring pages: /healthz /varz /connz /subsz. Shapes as the Go server's, values as the clients made them.
 
 With NATS_PEER_BIN set, a Go server beside it goes through the same scenario and the shapes are compared live;
-otherwise they are compared with golden/monitor.json (written by: WIRE_GOLDEN=write run -m test_monitor).
+otherwise they are compared with golden/*.json (written by: WIRE_GOLDEN=write run -m test_monitor).
 """
 
 import json
@@ -11,11 +11,12 @@ import unittest
 from harness import Server, WireCase, connect_line, msg, pub, wait_until
 from harness.shape import differences, shape
 
-GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden", "monitor.json")
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
 PAGES = ["/healthz", "/varz", "/connz", "/connz?subs=1", "/connz?subs=detail", "/connz?auth=1", "/connz?state=closed",
          "/connz?state=any", "/connz?cid=999999", "/connz?limit=1", "/connz?offset=1&limit=1", "/subsz", "/subsz?subs=1",
          "/subsz?subs=1&test=foo", "/subscriptionsz"]
-CONFIG = "accounts { A { users: [{user: u, password: p}] } }\nno_auth_user: u\n"
+USERS = "authorization { users: [{user: u, password: p}, {user: v, password: p}] }\nno_auth_user: u\n"
+ACCOUNTS = "accounts { A { users: [{user: u, password: p}] } }\nno_auth_user: u\n"
 
 
 def scenario(case, server):
@@ -33,8 +34,9 @@ def scenario(case, server):
 
 
 class Shapes(WireCase):
-    config = CONFIG
+    config = USERS
     monitor = True
+    golden = "monitor.json"
 
     def shapes(self, server):
         scenario(self, server)
@@ -43,22 +45,28 @@ class Shapes(WireCase):
         return {page: shape(server.json(page)) for page in PAGES}
 
     def test_shapes(self):
+        path = os.path.join(GOLDEN, self.golden)
         mine = self.shapes(self.server)
         if os.environ.get("WIRE_GOLDEN") == "write":
-            os.makedirs(os.path.dirname(GOLDEN), exist_ok=True)
-            with open(GOLDEN, "w", encoding="utf-8") as f:
+            os.makedirs(GOLDEN, exist_ok=True)
+            with open(path, "w", encoding="utf-8") as f:
                 json.dump(mine, f, indent=1, sort_keys=True)
                 f.write("\n")
         peer = os.environ.get("NATS_PEER_BIN")
         if peer:
-            with Server(config=CONFIG, monitor=True, binary=os.path.abspath(peer)) as server:
+            with Server(config=self.config, monitor=True, binary=os.path.abspath(peer)) as server:
                 want = self.shapes(server)
         else:
-            with open(GOLDEN, encoding="utf-8") as f:
+            with open(path, encoding="utf-8") as f:
                 want = json.load(f)
         for page in PAGES:
             with self.subTest(page=page):
                 self.assertEqual(differences(want[page], mine[page]), [])
+
+
+class ShapesOfAccounts(Shapes):
+    config = ACCOUNTS
+    golden = "monitor_accounts.json"
 
 
 class Pages(WireCase):

@@ -15,19 +15,32 @@ class WireCase(unittest.TestCase):
     args = ()
     monitor = False
 
+    server = None
+    refused = None
     maxDiff = None
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(*cls.args, config=cls.config, monitor=cls.monitor) if cls.serve else None
-        if cls.server:
+        cls.server = cls.refused = None
+        if not cls.serve:
+            return
+        try:
+            cls.server = Server(*cls.args, config=cls.config, monitor=cls.monitor)
+        except AssertionError as e:
+            cls.refused = e  # for each test to fail with, expectedly or not
+        else:
             cls.addClassCleanup(cls.server.stop)
 
     def run(self, result=None):
+        if self.refused:
+            setattr(self, self._testMethodName, self.fail_refused)
         if not getattr(self, "__unittest_expecting_failure__", False):
             return super().run(result)
         with server.patience(not_yet.PATIENCE):
             return super().run(result)
+
+    def fail_refused(self):
+        raise AssertionError(f"no server for this class: {self.refused}")
 
     def tearDown(self):
         if self.server and not self.server.alive():
