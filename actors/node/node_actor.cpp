@@ -131,14 +131,24 @@ void node_actor::lame_duck_tick() {
   if (parts_.context->open_clients.load() <= 0) return stop(0);
   if (!closing_begun_) log::info("Closing existing clients");
   closing_begun_ = true;
-  // Hubs in turn; a hub without clients closes none, the rest follow at the stop.
-  for (size_t i = 0; i < step_.close; ++i) {
-    caf::anon_send(parts_.hubs[next_hub_], close_clients{1, closed_reason::server_shutdown});
-    next_hub_ = (next_hub_ + 1) % parts_.hubs.size();
-  }
+  close_one_by_one(step_.close, parts_.hubs.size());
   if (lame_duck_->done()) return stop(0);
   step_ = lame_duck_->next(random_ = random_ * 6364136223846793005 + 1442695040888963407);
   delayed_send(this, step_.wait, lame_duck_step{});
+}
+
+void node_actor::close_one_by_one(size_t left, size_t hubs_to_ask) {
+  // Hubs in turn, so that no reactor loses all its clients first; one without clients is skipped.
+  if (left == 0 || hubs_to_ask == 0 || state_ != state::lame_duck) return;
+  hub_handle hub = parts_.hubs[next_hub_];
+  next_hub_ = (next_hub_ + 1) % parts_.hubs.size();
+  request(hub, caf::infinite, close_clients{1, closed_reason::server_shutdown})
+    .then([this, left, hubs_to_ask](uint64_t closed) {
+      if (closed > 0)
+        close_one_by_one(left - 1, parts_.hubs.size());
+      else
+        close_one_by_one(left, hubs_to_ask - 1);
+    });
 }
 
 // -- stop ------------------------------------------------------------------------------------------

@@ -72,6 +72,7 @@ private:
   void on_down(const caf::down_msg& msg);
   void start_lame_duck();
   void lame_duck_tick();
+  void close_one_by_one(size_t left, size_t hubs_to_ask);
   void stop(int exit_code);
   void check_stopped();
   void finish();

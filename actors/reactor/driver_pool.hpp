@@ -72,7 +72,6 @@ private:
   };
 
   void run(driver& d);
-  void turn_all(driver& d);
   void wait_and_turn(driver& d);
   int sleep_timeout_ms(driver& d, nanos now) const;
   bool anything_pending(const driver& d) const;

@@ -324,10 +324,12 @@ void client_connection::on_congested(const routing::message& m) {
   const session_settings& settings = hub_.node().settings;
   if (settings.no_fast_producer_stall || m.origin == this) return;
   if (std::find(held_.begin(), held_.end(), m.producer) != held_.end()) return;
-  if (held_.empty()) held_since_ = now;
-  held_.push_back(m.producer);
   bool hard = gate_.on_queued(pending) == flow_gate::verdict::hard_hold;
-  hub_.hold_producer_of(m.producer, now + (hard ? flow_gate::hard_hold : flow_gate::soft_hold));
+  nanos until = now + (hard ? flow_gate::hard_hold : flow_gate::soft_hold);
+  // The first of a group decides when all of it goes on; whoever comes later waits less.
+  if (held_.empty()) release_at_ = until;
+  held_.push_back(m.producer);
+  hub_.hold_producer_of(m.producer, until);
   hub_.counters().stalls.add(1);
   arm_flow_timer();
 }
@@ -403,7 +405,7 @@ void client_connection::arm_flow_timer() {
   nanos next = nanos::max();
   if (blocked_) next = last_write_progress_ + hub_.node().settings.write_deadline;
   if (hold_until_ != nanos::zero()) next = std::min(next, hold_until_);
-  if (!held_.empty()) next = std::min(next, held_since_ + flow_gate::soft_hold);
+  if (!held_.empty()) next = std::min(next, release_at_);
   if (state_ == state::lingering) next = linger_until_;
   if (next != nanos::max()) home().timers().arm(flow_timer_, next);
 }
@@ -413,7 +415,7 @@ void client_connection::flow_timer_fired(void* self, nanos now) {
   if (c.state_ == state::lingering) return c.teardown();
   if (c.state_ != state::open) return;
   if (c.hold_until_ != nanos::zero() && c.hold_until_ <= now) c.release();
-  if (!c.held_.empty() && c.held_since_ + flow_gate::soft_hold <= now) {
+  if (!c.held_.empty() && c.release_at_ <= now) {
     c.gate_.on_hold_expired();
     c.release_producers();
   }

@@ -142,7 +142,7 @@ private:
   nanos armed_for_ = nanos::max();
   nanos last_write_progress_{};
   nanos hold_until_{};
-  nanos held_since_{};
+  nanos release_at_{};  // when `held_` producers go on at the latest
   nanos linger_until_{};
   uint64_t links_full_ = 0;  // links this producer waits for
   uint64_t out_msgs_ = 0, out_bytes_ = 0, stalls_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/client/encoder.hpp"
+#include "protocol/json/reader.hpp"
 #include "protocol/subject/subject.hpp"
 
 namespace troupe {
@@ -98,7 +99,7 @@ void client_core::handle(const op& o, nanos now) {
       closed_ = true;
       return port_.close(closed_reason::parse_error);
     case op_kind::violation: return on_violation(o);
-    case op_kind::info:  // clients have nothing to tell; the Go server reads and drops it too
+    case op_kind::info: return on_info(o.argument);
     case op_kind::ok:
     case op_kind::pub:
     case op_kind::need_more: return;
@@ -117,6 +118,16 @@ void client_core::on_violation(const op& o) {
   }
   closed_ = true;
   port_.close(effect.reason);
+}
+
+void client_core::on_info(std::string_view json) {
+  // A client has nothing to tell: what it says must be an object and is dropped.
+  json_reader reader;
+  auto read = reader.read(json);
+  if (read && read->is_object()) return;
+  port_.log_error("INFO is not a JSON object");
+  closed_ = true;
+  port_.close(closed_reason::protocol_violation);
 }
 
 // -- CONNECT ---------------------------------------------------------------------------------------

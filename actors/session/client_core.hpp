@@ -110,6 +110,7 @@ private:
   void on_unsub(const op& o);
   void on_ping(nanos now);
   void on_pong(nanos now);
+  void on_info(std::string_view json);
   void on_violation(const op& o);
   void answer_no_responders(const op& o);
   void auth_violation(closed_reason reason);

@@ -159,22 +159,38 @@ subs_report_ptr client_hub::report_subs(const subs_query& q) {
   return answer;
 }
 
-actor_report_ptr client_hub::describe() const {
+actor_report_ptr client_hub::describe() {
   auto answer = std::make_shared<observe::actor_snapshot>();
-  answer->kind = "clients";
-  answer->name = "clients of reactor " + std::to_string(home().index());
+  answer->kind = "reactor";
+  answer->name = "reactor " + std::to_string(home().index());
   answer->state = "running";
   answer->uptime = steady_now() - started_;
+
+  observe::actor_snapshot shard;
+  shard.kind = "shard";
+  shard.name = shard_->account().name + " on reactor " + std::to_string(home().index());
+  shard.state = "running";
+  shard.mailbox_depth = shard_->mailbox().size();
+  shard.uptime = answer->uptime;
+  answer->children.push_back(std::move(shard));
+
+  observe::actor_snapshot clients;
+  clients.kind = "clients";
+  clients.name = "clients of reactor " + std::to_string(home().index());
+  clients.state = "running";
+  clients.mailbox_depth = mailbox().size();
+  clients.uptime = answer->uptime;
   for (auto& [id, c] : clients_) {
-    if (answer->children.size() >= described_connections) break;
+    if (clients.children.size() >= described_connections) break;
     observe::connection_snapshot s = c->snapshot(false);
     observe::actor_snapshot one;
     one.kind = "connection";
     one.name = s.ip + ":" + std::to_string(s.port) + " - cid:" + std::to_string(s.cid);
     one.state = c->closing() ? "stopping" : "running";
     one.uptime = observe::wall_now() - s.start;
-    answer->children.push_back(std::move(one));
+    clients.children.push_back(std::move(one));
   }
+  answer->children.push_back(std::move(clients));
   return answer;
 }
 

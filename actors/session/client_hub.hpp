@@ -47,7 +47,7 @@ private:
   uint64_t close_some(const close_clients& what);
   hub_report_ptr report(const connections_query& q) const;
   subs_report_ptr report_subs(const subs_query& q);
-  actor_report_ptr describe() const;
+  actor_report_ptr describe();
 
   std::shared_ptr<node_context> node_;
   std::shared_ptr<observe::reactor_counters> counters_;
