@@ -242,6 +242,7 @@ result<hub_report> node::connections(const connections_query& q) {
   for (auto& hub : p_->hubs) {
     self->request(hub, answer_within, q).receive(
       [&](const hub_report_ptr& r) {
+        taken_over(r.get());
         std::move(r->open.begin(), r->open.end(), std::back_inserter(all.open));
         std::move(r->closed.begin(), r->closed.end(), std::back_inserter(all.closed));
       },
@@ -258,6 +259,7 @@ result<observe::subs_snapshot> node::subscriptions(const subs_query& q) {
   for (auto& hub : p_->hubs) {
     self->request(hub, answer_within, q).receive(
       [&](const subs_report_ptr& r) {
+        taken_over(r.get());
         all.stats += r->stats;
         std::move(r->subs.begin(), r->subs.end(), std::back_inserter(all.subs));
       },
@@ -271,7 +273,10 @@ result<observe::actor_snapshot> node::actors() {
   caf::scoped_actor self{*p_->system};
   result<observe::actor_snapshot> answer = error{errc::unavailable, "the node is stopping"};
   self->request(p_->root, answer_within, describe_query{}).receive(
-    [&](const actor_report_ptr& r) { answer = *r; },
+    [&](const actor_report_ptr& r) {
+      taken_over(r.get());
+      answer = *r;
+    },
     [&](const caf::error& e) { answer = no_answer(e, *p_->system); });
   return answer;
 }

@@ -18,6 +18,7 @@
 #include "actors/node/listener.hpp"
 #include "actors/node/supervision.hpp"
 #include "actors/reactor/driver_pool.hpp"
+#include "actors/reactor/handover.hpp"
 #include "actors/routing/shard_actor.hpp"
 #include "actors/session/node_context.hpp"
 #include "actors/session/session_messages.hpp"
@@ -56,7 +57,7 @@ struct node_parts {
   std::function<void()> reload;
 };
 
-class node_actor final : public node_handle::base {
+class node_actor final : public ordered_mailbox<node_handle::base> {
 public:
   node_actor(caf::actor_config& cfg, node_parts parts);
   const char* name() const override { return "node"; }

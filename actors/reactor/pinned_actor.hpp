@@ -8,37 +8,26 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#ifdef __SANITIZE_THREAD__
-#include <sanitizer/tsan_interface.h>
-#endif
-
+#include "actors/reactor/handover.hpp"
 #include "actors/reactor/reactor.hpp"
 
 namespace troupe {
 
 /// `Base` is event_based_actor or a typed_event_based_actor. Construct through `spawn_pinned`.
 template <class Base>
-class pinned : public Base {
+class pinned : public ordered_mailbox<Base> {
 public:
-  explicit pinned(caf::actor_config& cfg)
-      : Base(cfg), home_(static_cast<reactor&>(*cfg.host)) {}
+  using super = ordered_mailbox<Base>;
 
-  using Base::enqueue;
+  explicit pinned(caf::actor_config& cfg)
+      : super(cfg), home_(static_cast<reactor&>(*cfg.host)) {}
+
+  using super::enqueue;
   void enqueue(caf::mailbox_element_ptr x, caf::execution_unit*) override {
-#ifdef __SANITIZE_THREAD__
-    __tsan_release(x.get());
-#endif
-    Base::enqueue(std::move(x), &home_);
+    super::enqueue(std::move(x), &home_);
   }
-#ifdef __SANITIZE_THREAD__
-  // The mailbox is in libcaf, which is not instrumented: say that a message was written before.
-  caf::invoke_message_result consume(caf::mailbox_element& x) override {
-    __tsan_acquire(&x);
-    return Base::consume(x);
-  }
-#endif
   void launch(caf::execution_unit*, bool lazy, bool hide) override {
-    Base::launch(&home_, lazy, hide);
+    super::launch(&home_, lazy, hide);
   }
   caf::resumable::subtype_t subtype() const override { return caf::resumable::io_actor; }
 

@@ -129,6 +129,7 @@ hub_report_ptr client_hub::report(const connections_query& q) const {
     for (const auto& c : closed_)
       if (q.cid == 0 || c.cid == q.cid) answer->closed.push_back(c);
   }
+  handed_over(answer.get());
   return answer;
 }
 
@@ -144,6 +145,7 @@ subs_report_ptr client_hub::report_subs(const subs_query& q) {
   answer->stats.max_fanout = stats.max_fanout;
   answer->stats.total_fanout = stats.total_fanout;
   answer->stats.cached_results = stats.num_cache;
+  handed_over(answer.get());
   if (!q.list) return answer;
   shard_->core().for_each([&](const routing::subscription& sub, std::string_view subject) {
     observe::sub_snapshot one;
@@ -156,6 +158,7 @@ subs_report_ptr client_hub::report_subs(const subs_query& q) {
     one.cid = value(sub.owner->id());
     answer->subs.push_back(std::move(one));
   });
+  handed_over(answer.get());
   return answer;
 }
 
@@ -191,6 +194,7 @@ actor_report_ptr client_hub::describe() {
     clients.children.push_back(std::move(one));
   }
   answer->children.push_back(std::move(clients));
+  handed_over(answer.get());
   return answer;
 }
 
