@@ -8,6 +8,8 @@ namespace troupe {
 namespace {
 
 thread_local buffer_pool* current_pool = nullptr;
+std::atomic<uint64_t> large_blocks_taken{0};
+std::atomic<size_t> large_bytes_freed{0};
 
 buffer* allocate(size_t total_bytes, uint8_t size_class, buffer_pool* home) {
   void* memory = std::malloc(total_bytes);
@@ -33,10 +35,9 @@ void free_list(buffer* b) {
 
 void buffer::release() {
   if (refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (home)
-    home->give_back(this);
-  else
-    std::free(this);
+  if (home) return home->give_back(this);
+  large_bytes_freed.fetch_add(capacity, std::memory_order_relaxed);
+  std::free(this);
 }
 
 buffer_pool* buffer_pool::current() { return current_pool; }
@@ -52,12 +53,13 @@ buffer_ref buffer_pool::take(uint8_t size_class) {
   buffer* b = free_[size_class];
   if (!b) return buffer_ref(allocate(class_bytes[size_class], size_class, this));
   free_[size_class] = b->next;
-  --resting_[size_class];
+  if (--resting_[size_class] < unused_[size_class]) unused_[size_class] = resting_[size_class];
   b->refs.store(1, std::memory_order_relaxed);
   return buffer_ref(b);
 }
 
 buffer_ref buffer_pool::take_large(size_t bytes) {
+  large_blocks_taken.fetch_add(1, std::memory_order_relaxed);
   return buffer_ref(allocate(bytes + sizeof(buffer), 0, nullptr));
 }
 
@@ -85,17 +87,32 @@ void buffer_pool::collect_returned() {
   }
 }
 
-void buffer_pool::trim(size_t keep_bytes) {
-  collect_returned();
+uint64_t buffer_pool::large_taken() { return large_blocks_taken.load(std::memory_order_relaxed); }
+size_t buffer_pool::large_freed_bytes() {
+  return large_bytes_freed.load(std::memory_order_relaxed);
+}
+void buffer_pool::forget_large_freed() { large_bytes_freed.store(0, std::memory_order_relaxed); }
+
+size_t buffer_pool::resting_bytes() const {
+  size_t sum = 0;
+  for (size_t c = 0; c < class_count; ++c) sum += resting_[c] * class_bytes[c];
+  return sum;
+}
+
+size_t buffer_pool::trim() {
+  size_t freed = 0;
   for (size_t c = 0; c < class_count; ++c) {
-    size_t keep = keep_bytes / class_bytes[c];
-    while (resting_[c] > keep) {
+    for (size_t n = unused_[c]; n > 0 && free_[c]; --n) {
       buffer* b = free_[c];
       free_[c] = b->next;
       --resting_[c];
+      freed += class_bytes[c];
       std::free(b);
     }
   }
+  collect_returned();
+  for (size_t c = 0; c < class_count; ++c) unused_[c] = resting_[c];
+  return freed;
 }
 
 } // namespace troupe

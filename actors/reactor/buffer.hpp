@@ -82,8 +82,17 @@ public:
   /// A block of at least `bytes`: pooled when it fits, else of its own.
   static buffer_ref take_large(size_t bytes);
 
-  /// Frees resting blocks beyond `keep_bytes` per class; called when the reactor goes idle.
-  void trim(size_t keep_bytes);
+  /// Frees the blocks that rested all the time since the last call; returns their bytes. Called
+  /// now and then, so that what a burst or a slow reader took goes back to the system.
+  size_t trim();
+  /// Bytes of resting blocks of this thread's free lists.
+  size_t resting_bytes() const;
+
+  /// Large blocks of all reactors: how many were taken so far, and the bytes freed since
+  /// `forget_large_freed`. For the decision to hand memory back to the system.
+  static uint64_t large_taken();
+  static size_t large_freed_bytes();
+  static void forget_large_freed();
 
   /// The pool of the reactor that this thread runs now; releases there skip the stack.
   static buffer_pool* current();
@@ -96,6 +105,7 @@ private:
 
   buffer* free_[class_count] = {};
   size_t resting_[class_count] = {};
+  size_t unused_[class_count] = {};  // lowest of resting_ since the last trim
   std::atomic<buffer*> returned_{nullptr};
 };
 

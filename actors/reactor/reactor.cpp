@@ -3,6 +3,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -23,6 +24,9 @@ thread_local reactor* running = nullptr;
 constexpr size_t events_per_poll = 256;
 constexpr size_t messages_per_resume = 1000;
 constexpr uint32_t wake_slot = UINT32_MAX;
+constexpr size_t idle_pool_bytes = 512 * 1024;
+constexpr size_t give_back_bytes = 4 * 1024 * 1024;
+constexpr nanos trim_every = std::chrono::milliseconds(500);
 
 } // namespace
 
@@ -45,7 +49,8 @@ void reactor::leave() {
 }
 
 reactor::reactor(reactor_index index, driver_pool& pool)
-    : index_(index), pool_(pool), timers_(steady_now()), now_(steady_now()) {
+    : index_(index), pool_(pool), timers_(steady_now()), trim_timer_(trim_buffers, this),
+      now_(steady_now()) {
   epoll_fd_ = ::epoll_create1(EPOLL_CLOEXEC);
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (epoll_fd_ < 0 || wake_fd_ < 0)
@@ -255,7 +260,28 @@ void reactor::finish_turn(nanos began, bool worked) {
     publish_now();
   } while (run_hooks(flush_, spare_flush_) || !publish_.empty());
   retire();
+  if (!trim_timer_.armed() && holds_spare_memory()) timers_.arm(trim_timer_, now_ + trim_every);
   if (worked) busy_ += steady_now() - began;
+}
+
+bool reactor::holds_spare_memory() const {
+  return buffers_.resting_bytes() > idle_pool_bytes || trimmed_ >= give_back_bytes
+         || buffer_pool::large_freed_bytes() >= give_back_bytes;
+}
+
+void reactor::trim_buffers(void* self, nanos now) {
+  auto& r = *static_cast<reactor*>(self);
+  r.trimmed_ += r.buffers_.trim();
+  // The allocator keeps what is freed below its top. Once the traffic that needed it has ebbed, a
+  // large sum is worth asking it to return.
+  uint64_t taken = buffer_pool::large_taken();
+  bool ebbed = taken - std::exchange(r.large_taken_, taken) < 16;
+  if (ebbed && r.trimmed_ + buffer_pool::large_freed_bytes() >= give_back_bytes) {
+    buffer_pool::forget_large_freed();
+    r.trimmed_ = 0;
+    ::malloc_trim(0);
+  }
+  if (r.holds_spare_memory()) r.timers_.arm(r.trim_timer_, now + trim_every);
 }
 
 void reactor::retire() {

@@ -161,6 +161,8 @@ private:
   void run_jobs();
   void tell_link_waiters();
   void flush_all_early();
+  bool holds_spare_memory() const;
+  static void trim_buffers(void* self, nanos now);
   bool poll(int timeout_ms, std::atomic<bool>* asleep);
   void finish_turn(nanos began, bool worked);
   void retire();
@@ -173,6 +175,9 @@ private:
 
   buffer_pool buffers_;
   timer_wheel timers_;
+  uint64_t large_taken_ = 0;  // buffer_pool::large_taken() at the last trim
+  size_t trimmed_ = 0;        // bytes freed since the system was last told
+  timer trim_timer_;  // armed while the pool holds more than an idle reactor needs
   nanos now_{};
   nanos busy_{};
 

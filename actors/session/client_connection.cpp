@@ -19,6 +19,8 @@ using namespace std::chrono_literals;
 
 /// Payloads from here on travel by reference to the block they were read into.
 constexpr size_t by_reference_bytes = 1024;
+/// An operation of at least this size is read into a block of its own.
+constexpr size_t own_block_bytes = 32 * 1024;
 /// A backlog of this size is written at once instead of at the end of the turn.
 constexpr size_t early_flush_bytes = 60 * 1024;
 constexpr nanos linger_time = 1s;
@@ -106,7 +108,8 @@ void client_connection::read() {
   int pieces = 0;
   // A large operation in progress is continued in place; anything behind it goes to the block.
   size_t direct = 0;
-  const bool large = core_.needed() > partial_bytes_ && partial_ && core_.needed() > 32 * 1024;
+  const bool large =
+    partial_ && partial_->capacity >= own_block_bytes && core_.needed() > partial_bytes_;
   if (large) {
     direct = std::min<size_t>(partial_->capacity, core_.needed()) - partial_bytes_;
     iov[pieces++] = {partial_->data() + partial_bytes_, direct};
@@ -173,7 +176,8 @@ void client_connection::take_input(buffer* block, std::string_view bytes) {
 void client_connection::keep_rest(std::string_view rest) {
   if (rest.empty()) return;
   size_t wanted = rest.size();
-  if (core_.needed() > 32 * 1024)
+  // Only a payload that really comes gets room of its own: announcing one costs nothing.
+  if (core_.needed() > own_block_bytes && rest.size() >= by_reference_bytes)
     wanted = std::min(core_.needed(), std::max<size_t>(2 * rest.size(), 64 * 1024));
   uint8_t c = 0;
   while (c < 2 && buffer_pool::class_bytes[c] - sizeof(buffer) < wanted) ++c;

@@ -173,7 +173,9 @@ actor_report_ptr client_hub::describe() {
   shard.kind = "shard";
   shard.name = shard_->account().name + " on reactor " + std::to_string(home().index());
   shard.state = "running";
-  shard.mailbox_depth = shard_->mailbox().size();
+  // Counting takes from the mailbox: one that sleeps would not be woken by a message any more.
+  auto& waiting = shard_->mailbox();
+  shard.mailbox_depth = waiting.blocked() || waiting.closed() ? 0 : waiting.size();
   shard.uptime = answer->uptime;
   answer->children.push_back(std::move(shard));
 

@@ -71,6 +71,12 @@ TEST_CASE("live node: spreads its clients over the reactors and reports them", "
   auto tree = n.it.actors();
   REQUIRE(tree);
   CHECK(tree->children.size() == 4);
+  // To be looked at changes nothing: interest and messages still cross the reactors.
+  clients[1]->send("SUB after 1\r\n");
+  clients[1]->sync();
+  clients[2]->send(pub("after", "x"));
+  clients[2]->sync();
+  CHECK(clients[1]->sync().size() == 1);
   clients.clear();
   CHECK(eventually([&] { return n.it.context().open_clients.load() == 0; }));
 }
