@@ -51,7 +51,10 @@ buffer_pool::~buffer_pool() {
 buffer_ref buffer_pool::take(uint8_t size_class) {
   if (!free_[size_class] && returned_.load(std::memory_order_relaxed)) collect_returned();
   buffer* b = free_[size_class];
-  if (!b) return buffer_ref(allocate(class_bytes[size_class], size_class, this));
+  if (!b) {
+    allocated_ += class_bytes[size_class];
+    return buffer_ref(allocate(class_bytes[size_class], size_class, this));
+  }
   free_[size_class] = b->next;
   if (--resting_[size_class] < unused_[size_class]) unused_[size_class] = resting_[size_class];
   b->refs.store(1, std::memory_order_relaxed);
@@ -93,12 +96,6 @@ size_t buffer_pool::large_freed_bytes() {
 }
 void buffer_pool::forget_large_freed() { large_bytes_freed.store(0, std::memory_order_relaxed); }
 
-size_t buffer_pool::resting_bytes() const {
-  size_t sum = 0;
-  for (size_t c = 0; c < class_count; ++c) sum += resting_[c] * class_bytes[c];
-  return sum;
-}
-
 size_t buffer_pool::trim() {
   size_t freed = 0;
   for (size_t c = 0; c < class_count; ++c) {
@@ -110,6 +107,7 @@ size_t buffer_pool::trim() {
       std::free(b);
     }
   }
+  allocated_ -= freed;
   collect_returned();
   for (size_t c = 0; c < class_count; ++c) unused_[c] = resting_[c];
   return freed;

@@ -85,8 +85,8 @@ public:
   /// Frees the blocks that rested all the time since the last call; returns their bytes. Called
   /// now and then, so that what a burst or a slow reader took goes back to the system.
   size_t trim();
-  /// Bytes of resting blocks of this thread's free lists.
-  size_t resting_bytes() const;
+  /// Bytes of all blocks of this pool, in use (here or elsewhere) or resting.
+  size_t allocated_bytes() const { return allocated_; }
 
   /// Large blocks of all reactors: how many were taken so far, and the bytes freed since
   /// `forget_large_freed`. For the decision to hand memory back to the system.
@@ -104,6 +104,7 @@ private:
   void collect_returned();
 
   buffer* free_[class_count] = {};
+  size_t allocated_ = 0;
   size_t resting_[class_count] = {};
   size_t unused_[class_count] = {};  // lowest of resting_ since the last trim
   std::atomic<buffer*> returned_{nullptr};

@@ -265,7 +265,7 @@ void reactor::finish_turn(nanos began, bool worked) {
 }
 
 bool reactor::holds_spare_memory() const {
-  return buffers_.resting_bytes() > idle_pool_bytes || trimmed_ >= give_back_bytes
+  return buffers_.allocated_bytes() > idle_pool_bytes || trimmed_ >= give_back_bytes
          || buffer_pool::large_freed_bytes() >= give_back_bytes;
 }
 
