@@ -96,6 +96,12 @@ size_t buffer_pool::large_freed_bytes() {
 }
 void buffer_pool::forget_large_freed() { large_bytes_freed.store(0, std::memory_order_relaxed); }
 
+size_t buffer_pool::resting_bytes() const {
+  size_t sum = 0;
+  for (size_t c = 0; c < class_count; ++c) sum += resting_[c] * class_bytes[c];
+  return sum;
+}
+
 size_t buffer_pool::trim() {
   size_t freed = 0;
   for (size_t c = 0; c < class_count; ++c) {

@@ -85,6 +85,8 @@ public:
   /// Frees the blocks that rested all the time since the last call; returns their bytes. Called
   /// now and then, so that what a burst or a slow reader took goes back to the system.
   size_t trim();
+  /// Bytes of the blocks that rest in the free lists.
+  size_t resting_bytes() const;
   /// Bytes of all blocks of this pool, in use (here or elsewhere) or resting.
   size_t allocated_bytes() const { return allocated_; }
 

@@ -17,8 +17,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Payloads from here on travel by reference to the block they were read into.
+/// Payloads from here on travel by reference to the block they were read into; while the socket
+/// takes no more, only larger ones, since each may keep a whole read block from being used again.
 constexpr size_t by_reference_bytes = 1024;
+constexpr size_t by_reference_blocked_bytes = 4096;
+/// How much a blocked backlog may grow before it is checked for pinned blocks again.
+constexpr size_t unpin_check_every = 512 * 1024;
 /// An operation of at least this size is read into a block of its own.
 constexpr size_t own_block_bytes = 32 * 1024;
 /// A backlog of this size is written at once instead of at the end of the turn.
@@ -212,7 +216,8 @@ bool client_connection::deliver(routing::subscription& sub, const routing::messa
     header_bytes = -1;
   }
   std::string_view sid = sub.sid();
-  const bool copy = !m.owner || payload.size() < by_reference_bytes;
+  const bool copy =
+    !m.owner || payload.size() < (blocked_ ? by_reference_blocked_bytes : by_reference_bytes);
   buffer_pool& pool = home().buffers();
   size_t room = msg_line_bound(m.subject.size(), sid.size(), m.reply.size())
                 + (copy ? payload.size() + 2 : 0);
@@ -229,6 +234,7 @@ bool client_connection::deliver(routing::subscription& sub, const routing::messa
     out_.commit(static_cast<size_t>(p - out));
     out_.append_ref(m.owner, payload);
     out_.append(pool, crlf);
+    if (blocked_ && out_.pending() >= unpin_check_at_) check_pins();
   }
   ++out_msgs_;
   out_bytes_ += payload.size();
@@ -305,8 +311,13 @@ void client_connection::flush() {
 
 void client_connection::flush_blocked() {
   blocked_ = true;
-  if (out_.pins_too_much()) out_.unpin(home().buffers());
+  check_pins();
   if (!flow_timer_.armed()) arm_flow_timer();
+}
+
+void client_connection::check_pins() {
+  if (out_.pins_too_much()) out_.unpin(home().buffers());
+  unpin_check_at_ = out_.pending() + unpin_check_every;
 }
 
 void client_connection::flush_failed(const io_result&) {
@@ -530,70 +541,6 @@ void client_connection::teardown() {
   home().unwatch(std::exchange(slot_, UINT32_MAX), transport_->fd());
   transport_->close();
   hub_.remove(*this, std::move(last));
-}
-
-// -- observing -------------------------------------------------------------------------------------
-
-std::string client_connection::label() const {
-  std::string text = ip_ + ":" + std::to_string(port_) + " - cid:" + std::to_string(value(id_));
-  if (!profile_) return text;
-  std::string client;
-  if (!profile_->version.empty()) client = "v" + profile_->version;
-  for (const std::string* part : {&profile_->lang, &profile_->name}) {
-    if (part->empty()) continue;
-    if (!client.empty()) client += ':';
-    client += *part;
-  }
-  return client.empty() ? text : text + " - " + go_quote(client);
-}
-
-void client_connection::log_error(std::string_view text) { log::error("{} - {}", label(), text); }
-
-void client_connection::log_debug(std::string_view text) {
-  if (log::debug_enabled()) log::debug("{} - {}", label(), text);
-}
-
-void client_connection::trace(bool inbound, std::string_view op, std::string_view argument) {
-  log::trace("{} - {} [{}{}{}]", label(), inbound ? "<<-" : "->>", op, argument.empty() ? "" : " ",
-             argument);
-}
-
-observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
-  observe::connection_snapshot s;
-  s.cid = value(id_);
-  s.ip = ip_;
-  s.port = port_;
-  s.start = start_time_;
-  s.last_activity = observe::wall_now() - (steady_now() - core_.last_activity());
-  if (s.last_activity < s.start) s.last_activity = s.start;
-  s.rtt = core_.rtt();
-  s.pending_bytes = static_cast<int64_t>(out_.pending());
-  s.in_msgs = static_cast<int64_t>(core_.in_msgs());
-  s.in_bytes = static_cast<int64_t>(core_.in_bytes());
-  s.out_msgs = static_cast<int64_t>(out_msgs_);
-  s.out_bytes = static_cast<int64_t>(out_bytes_);
-  s.stalls = static_cast<int64_t>(stalls_);
-  s.subscriptions = static_cast<uint32_t>(core_.subscriptions().size());
-  s.account = shard_->account().name;
-  s.reactor = home().index();
-  if (profile_) {
-    s.name = profile_->name;
-    s.lang = profile_->lang;
-    s.version = profile_->version;
-    s.authorized_user = profile_->user;
-  }
-  if (!with_subs) return s;
-  core_.subscriptions().for_each([&](const routing::subscription& sub) {
-    observe::sub_snapshot one;
-    shard_->core().subject_of(sub, one.subject);
-    one.queue = std::string(shard_->core().queue_of(sub));
-    one.sid = std::string(sub.sid());
-    one.msgs = static_cast<int64_t>(sub.delivered);
-    one.max = static_cast<int64_t>(sub.max);
-    one.cid = value(id_);
-    s.subs.push_back(std::move(one));
-  });
-  return s;
 }
 
 } // namespace troupe

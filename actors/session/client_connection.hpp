@@ -106,6 +106,7 @@ private:
   void queue_flush();
   void flush();
   void flush_blocked();
+  void check_pins();
   void flush_failed(const io_result& r);
   bool drops_instead(const routing::message& m);
   void on_congested(const routing::message& m);
@@ -144,6 +145,7 @@ private:
   nanos hold_until_{};
   nanos release_at_{};  // when `held_` producers go on at the latest
   nanos linger_until_{};
+  size_t unpin_check_at_ = 0;  // backlog at which blocks kept by reference are looked at again
   uint64_t links_full_ = 0;  // links this producer waits for
   uint64_t out_msgs_ = 0, out_bytes_ = 0, stalls_ = 0;
   uint64_t counted_in_msgs_ = 0, counted_in_bytes_ = 0;

@@ -1,0 +1,70 @@
+// What a connection says of itself: in logs, in monitoring, in traces.
+#include "actors/observe/logger.hpp"
+#include "actors/session/client_connection.hpp"
+#include "protocol/client/go_quote.hpp"
+
+namespace troupe {
+
+std::string client_connection::label() const {
+  std::string text = ip_ + ":" + std::to_string(port_) + " - cid:" + std::to_string(value(id_));
+  if (!profile_) return text;
+  std::string client;
+  if (!profile_->version.empty()) client = "v" + profile_->version;
+  for (const std::string* part : {&profile_->lang, &profile_->name}) {
+    if (part->empty()) continue;
+    if (!client.empty()) client += ':';
+    client += *part;
+  }
+  return client.empty() ? text : text + " - " + go_quote(client);
+}
+
+void client_connection::log_error(std::string_view text) { log::error("{} - {}", label(), text); }
+
+void client_connection::log_debug(std::string_view text) {
+  if (log::debug_enabled()) log::debug("{} - {}", label(), text);
+}
+
+void client_connection::trace(bool inbound, std::string_view op, std::string_view argument) {
+  log::trace("{} - {} [{}{}{}]", label(), inbound ? "<<-" : "->>", op, argument.empty() ? "" : " ",
+             argument);
+}
+
+observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
+  observe::connection_snapshot s;
+  s.cid = value(id_);
+  s.ip = ip_;
+  s.port = port_;
+  s.start = start_time_;
+  s.last_activity = observe::wall_now() - (steady_now() - core_.last_activity());
+  if (s.last_activity < s.start) s.last_activity = s.start;
+  s.rtt = core_.rtt();
+  s.pending_bytes = static_cast<int64_t>(out_.pending());
+  s.in_msgs = static_cast<int64_t>(core_.in_msgs());
+  s.in_bytes = static_cast<int64_t>(core_.in_bytes());
+  s.out_msgs = static_cast<int64_t>(out_msgs_);
+  s.out_bytes = static_cast<int64_t>(out_bytes_);
+  s.stalls = static_cast<int64_t>(stalls_);
+  s.subscriptions = static_cast<uint32_t>(core_.subscriptions().size());
+  s.account = shard_->account().name;
+  s.reactor = home().index();
+  if (profile_) {
+    s.name = profile_->name;
+    s.lang = profile_->lang;
+    s.version = profile_->version;
+    s.authorized_user = profile_->user;
+  }
+  if (!with_subs) return s;
+  core_.subscriptions().for_each([&](const routing::subscription& sub) {
+    observe::sub_snapshot one;
+    shard_->core().subject_of(sub, one.subject);
+    one.queue = std::string(shard_->core().queue_of(sub));
+    one.sid = std::string(sub.sid());
+    one.msgs = static_cast<int64_t>(sub.delivered);
+    one.max = static_cast<int64_t>(sub.max);
+    one.cid = value(id_);
+    s.subs.push_back(std::move(one));
+  });
+  return s;
+}
+
+} // namespace troupe
