@@ -47,6 +47,7 @@ session_settings settings_from(const config::server_options& o) {
   s.has_no_auth_user = !o.no_auth_user.empty();
   s.no_fast_producer_stall = o.no_fast_producer_stall;
   s.trace = o.trace;
+  s.trace_headers_only = o.trace_headers;
   s.max_traced_msg_len = o.max_traced_msg_len;
   s.auth_timeout = o.authorization.timeout;
   s.ping_interval = o.ping_interval;

@@ -322,6 +322,10 @@ void client_core::trace_op(const op& o) {
     case op_kind::pub: {
       port_.trace(true, o.header_bytes >= 0 ? "HPUB" : "PUB", o.argument);
       std::string_view body = o.payload;
+      if (settings_->trace_headers_only) {
+        if (o.header_bytes <= 0) return;
+        body = body.substr(0, static_cast<size_t>(o.header_bytes));
+      }
       auto bound = static_cast<size_t>(settings_->max_traced_msg_len);
       if (bound > 0 && body.size() > bound) body = body.substr(0, bound);
       return port_.trace(true, "MSG_PAYLOAD:", body);

@@ -22,6 +22,7 @@ struct session_settings {
   bool has_no_auth_user = false;
   bool no_fast_producer_stall = false;
   bool trace = false;
+  bool trace_headers_only = false;  // payload lines of traces show headers, not bodies
   int64_t max_traced_msg_len = 0;
 
   nanos auth_timeout = std::chrono::seconds(2);
