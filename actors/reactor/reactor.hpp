@@ -80,8 +80,10 @@ public:
   /// Any thread. Own (io) actors queue here; foreign ones go to CAF's scheduler.
   void exec_later(caf::resumable* job) override;
   /// Resumes all that other reactors have handed over; only from the I/O path, never in a resume.
+  /// Interest is urgent mail besides, so it is not overtaken even where a flood outlasts the rounds.
   void drain_inbound() {
-    if (!run_queue_.empty() || !inbox_.empty()) run_jobs();
+    constexpr int rounds = 16;
+    for (int i = 0; i < rounds && (!run_queue_.empty() || !inbox_.empty()); ++i) run_jobs();
   }
 
   // -- sockets -----------------------------------------------------------------------------------

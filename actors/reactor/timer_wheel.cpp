@@ -19,6 +19,7 @@ timer_wheel::timer_wheel(nanos now) : now_tick_(static_cast<uint64_t>(now / tick
 
 void timer_wheel::arm(timer& t, nanos deadline) {
   t.cancel();
+  if (deadline == nanos::max()) return;  // never
   auto ceiling = (deadline + tick - nanos(1)) / tick;
   t.tick_ = std::max(static_cast<uint64_t>(std::max<int64_t>(ceiling, 0)), now_tick_ + 1);
   link(t);

@@ -281,21 +281,21 @@ void client_connection::at_turn_end() {
 void client_connection::flush() {
   constexpr size_t max_pieces = 512;
   iovec iov[max_pieces];
-  blocked_ = false;
+  const bool was_blocked = std::exchange(blocked_, false);
   while (!out_.empty()) {
     size_t n = out_.gather(iov, max_pieces);
     size_t wanted = 0;
     for (size_t i = 0; i < n; ++i) wanted += iov[i].iov_len;
     io_result r = transport_->write(iov, static_cast<int>(n));
     if (r.status == io_status::would_block) {
-      flush_blocked();
+      flush_blocked(was_blocked);
       break;
     }
     if (r.status != io_status::ok) return flush_failed(r);
     out_.consume(r.bytes);
     last_write_progress_ = home().now();
     if (r.bytes < wanted) {
-      flush_blocked();
+      flush_blocked(was_blocked);
       break;
     }
   }
@@ -309,7 +309,8 @@ void client_connection::flush() {
   update_interest();
 }
 
-void client_connection::flush_blocked() {
+void client_connection::flush_blocked(bool was_blocked) {
+  if (!was_blocked) last_write_progress_ = home().now();  // the write deadline begins here
   blocked_ = true;
   check_pins();
   if (!flow_timer_.armed()) arm_flow_timer();

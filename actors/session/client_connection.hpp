@@ -105,7 +105,7 @@ private:
 
   void queue_flush();
   void flush();
-  void flush_blocked();
+  void flush_blocked(bool was_blocked);
   void check_pins();
   void flush_failed(const io_result& r);
   bool drops_instead(const routing::message& m);
