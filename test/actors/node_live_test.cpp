@@ -81,22 +81,6 @@ TEST_CASE("live node: spreads its clients over the reactors and reports them", "
   CHECK(eventually([&] { return n.it.context().open_clients.load() == 0; }));
 }
 
-TEST_CASE("live node: clients that come late to an idle reactor have all their time",
-          "[node][live]") {
-  // A reactor that shares a driver with others may have slept since long.
-  config::server_options o;
-  o.authorization.user = "u";
-  o.authorization.pass = "p";
-  o.authorization.timeout = 400ms;
-  live_node n(4, o);
-  auto until = std::chrono::steady_clock::now() + 900ms;
-  while (std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(50ms);
-  for (int i = 0; i < 4; ++i) {
-    raw_client c(n.port());
-    CHECK_NOTHROW(c.hello(R"(,"user":"u","pass":"p")"));
-  }
-}
-
 TEST_CASE("live node: a reply never comes before the interest it promises, on any reactor",
           "[node][live][causality]") {
   constexpr int threads = 3;
