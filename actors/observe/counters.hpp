@@ -52,8 +52,6 @@ struct alignas(64) reactor_counters {
   relaxed_u64 total_connections; // ever accepted
   relaxed_i64 subscriptions;     // live now
 
-  relaxed_u64 loop_turns, wakeups;
-
   void msg_in(uint64_t n) { in_msgs.add(1), in_bytes.add(n); }
   void msg_out(uint64_t n) { out_msgs.add(1), out_bytes.add(n); }
   void client_msgs_in(uint64_t msgs, uint64_t bytes) {

@@ -32,7 +32,6 @@ reactor_snapshot& reactor_snapshot::operator+=(const reactor_snapshot& x) {
   connections += x.connections;
   total_connections += x.total_connections;
   subscriptions += x.subscriptions;
-  loop_turns += x.loop_turns, wakeups += x.wakeups;
   return *this;
 }
 
@@ -51,7 +50,6 @@ reactor_snapshot snapshot_of(const reactor_counters& c, unsigned index) {
   s.connections = c.connections.load();
   s.total_connections = c.total_connections.load();
   s.subscriptions = c.subscriptions.load();
-  s.loop_turns = c.loop_turns.load(), s.wakeups = c.wakeups.load();
   return s;
 }
 

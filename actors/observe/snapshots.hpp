@@ -97,7 +97,6 @@ struct reactor_snapshot {
   int64_t connections = 0;
   uint64_t total_connections = 0;
   int64_t subscriptions = 0;
-  uint64_t loop_turns = 0, wakeups = 0;
 
   reactor_snapshot& operator+=(const reactor_snapshot& other);
 };
