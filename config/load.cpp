@@ -217,8 +217,6 @@ void load_special(load_context& ctx, std::string_view name, const value& v) {
     o.write_timeout = *s == "close"   ? write_timeout_policy::close
                       : *s == "retry" ? write_timeout_policy::retry
                                       : write_timeout_policy::unset;
-  } else if (name == "accounts") {
-    o.has_accounts = true;
   } else if (name == "jetstream") {
     auto s = v.get<std::string>();
     auto b = v.get<bool>();
@@ -382,7 +380,6 @@ result<void> validate(const server_options& o) {
                + ") cannot be higher than max_pending (" + std::to_string(o.max_pending) + ")");
   if (o.server_name.find(' ') != std::string::npos) return bad("server name cannot contain spaces");
   if (o.no_auth_user.empty()) return {};
-  if (o.has_accounts) return {}; // the user may live there
   auto& users = o.authorization.users;
   if (users.empty())
     return bad("no_auth_user: \"" + o.no_auth_user + "\" present, but users/nkeys are not defined");

@@ -5,6 +5,7 @@
 // server_options>; a reload publishes a new one and never changes an old one.
 #pragma once
 
+#include "config/security_options.hpp"
 #include "protocol/limits.hpp"
 
 #include <chrono>
@@ -26,36 +27,6 @@ inline constexpr char default_host[] = "0.0.0.0";
 /// What happens to a connection whose socket took no byte for `write_deadline`.
 enum class write_timeout_policy : uint8_t { unset, close, retry };
 
-/// Subjects a user may or may not use. An empty `allow` means everything not denied.
-struct subject_permission {
-  std::vector<std::string> allow;
-  std::vector<std::string> deny;
-  bool operator==(const subject_permission&) const = default;
-};
-
-/// How often, and for how long, a responder may publish to a reply subject it received.
-struct response_permission {
-  int64_t max_msgs = 1;       // -1: no limit
-  nanoseconds expires = 2min; // negative: never
-  bool operator==(const response_permission&) const = default;
-};
-
-struct permissions {
-  std::optional<subject_permission> publish;
-  std::optional<subject_permission> subscribe;
-  std::optional<response_permission> responses;
-  bool operator==(const permissions&) const = default;
-};
-
-struct user_options {
-  std::string name;                                  // empty when `nkey` is set
-  std::string password;                              // plain text or bcrypt ("$2a$...")
-  std::string nkey;                                  // public user key "U..."
-  std::optional<permissions> perms;                  // already merged with the block's defaults
-  std::vector<std::string> allowed_connection_types; // upper case; empty: all
-  bool operator==(const user_options&) const = default;
-};
-
 struct authorization_options {
   std::string user;
   std::string pass;
@@ -63,10 +34,14 @@ struct authorization_options {
   nanoseconds timeout = 2s; // time a client has to send its CONNECT
   std::vector<user_options> users;
   std::optional<permissions> default_permissions;
+  std::optional<auth_callout_options> callout;
+  bool proxy_required = false;
   bool operator==(const authorization_options&) const = default;
 
-  /// True when a client must present something.
-  bool required() const { return !user.empty() || !token.empty() || !users.empty(); }
+  /// True when a client must present something, as far as this block tells.
+  bool required() const {
+    return !user.empty() || !token.empty() || !users.empty() || callout.has_value();
+  }
 };
 
 struct server_options {
@@ -138,7 +113,16 @@ struct server_options {
   std::string no_auth_user;
   std::string system_account;
   bool no_system_account = false;
-  bool has_accounts = false; // the file has an accounts block (not built yet)
+  std::vector<account_options> accounts;   // in the order of their names; without $G unless named
+  std::vector<subject_mapping> mappings;   // top level: those of $G
+  std::vector<std::string> trusted_proxies; // public keys "U..."
+  bool proxy_protocol = false;
+  operator_options operators;
+
+  // -- TLS for clients, and their WebSocket listener
+  std::optional<tls_options> tls;
+  ocsp_options ocsp;
+  websocket_options websocket;
 
   // -- JetStream switches known to the command line; the block itself is not built yet
   bool jetstream = false;

@@ -59,7 +59,7 @@ void log_banner(const config::cli_result& cli, const node& n) {
   log::info("  Version:  {}", config::compatible_version);
   log::info("  Git:      [not set]");
   log::info("  Troupe:   {}, {} reactors", config::own_version, n.reactors());
-  log::info("  Name:     {}", n.context().info.server_name);
+  log::info("  Name:     {}", n.context().policy()->info.server_name);
   log::info("  ID:       {}", n.server_id());
   log_feature_flags(o.feature_flags);
   if (has_plain_password(o.authorization))
@@ -70,8 +70,8 @@ void log_banner(const config::cli_result& cli, const node& n) {
     log::warn("Maximum payloads over 8.00 MB are generally discouraged and could lead to poor "
               "performance");
   for (const config::diagnostic& d : cli.notices) log::warn("{}", d.to_string());
-  if (!n.context().system_account.empty() && o.system_account.empty())
-    log::debug("Created system account: \"{}\"", n.context().system_account);
+  if (!n.context().policy()->system_account.empty() && o.system_account.empty())
+    log::debug("Created system account: \"{}\"", n.context().policy()->system_account);
 }
 
 } // namespace troupe

@@ -14,21 +14,22 @@ monitor_bridge::monitor_bridge(class node& n, int monitor_port)
 
 result<observe::node_snapshot> monitor_bridge::node() {
   const node_context& context = node_.context();
-  const config::server_options& options = node_.options();
+  const node_policy_ptr policy = context.policy();
+  const config::server_options& options = *policy->options;
   observe::node_snapshot s;
   s.server_id = node_.server_id();
-  s.server_name = context.info.server_name;
-  s.runtime = context.info.go;
+  s.server_name = policy->info.server_name;
+  s.runtime = policy->info.go;
   // What clients are told, client_advertise included.
-  s.host = context.info.host;
-  s.port = context.info.port;
+  s.host = policy->info.host;
+  s.port = policy->info.port;
   s.listeners.push_back({"client", options.host, node_.client_port()});
   s.listeners.push_back(
     {"http", options.http_host.empty() ? options.host : options.http_host, monitor_port_});
   s.start = start_;
   s.config_load_time = start_;
-  s.options = std::make_shared<const config::server_options>(options);
-  s.system_account = context.system_account;
+  s.options = policy->options;
+  s.system_account = policy->system_account;
   s.cores = static_cast<int>(std::thread::hardware_concurrency());
   s.drivers = static_cast<int>(node_.reactors());
   s.auth_required = options.authorization.required();
@@ -52,9 +53,9 @@ result<observe::node_snapshot> monitor_bridge::node() {
   global.received_bytes = static_cast<int64_t>(sum.in_client_bytes);
   global.slow_consumers = static_cast<int64_t>(sum.slow_consumers.clients);
   s.accounts.push_back(std::move(global));
-  if (!context.system_account.empty()) {
+  if (!policy->system_account.empty()) {
     observe::account_snapshot system;
-    system.name = context.system_account;
+    system.name = policy->system_account;
     system.is_system = true;
     system.updated = start_;
     s.accounts.push_back(std::move(system));
@@ -74,7 +75,7 @@ result<observe::connections_snapshot> monitor_bridge::connections(
   const http::connections_request& q) {
   observe::connections_snapshot s;
   s.account_known =
-    q.account.empty() || q.account == "$G" || q.account == node_.context().system_account;
+    q.account.empty() || q.account == "$G" || q.account == node_.context().policy()->system_account;
   connections_query query;
   query.open = q.state != http::connection_state::closed;
   query.closed = q.state != http::connection_state::open;

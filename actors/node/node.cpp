@@ -76,7 +76,6 @@ server_info info_from(const config::server_options& o, const std::string& id) {
   info.go = "troupe " + std::string(config::own_version);
   info.host = o.host;
   info.api_level = config::jetstream_api_level;
-  info.xkey = make_xkey();
   info.headers = !o.no_header_support;
   info.max_payload = o.max_payload;
   info.auth_required = o.authorization.required() && o.no_auth_user.empty();
@@ -88,6 +87,7 @@ server_info info_from(const config::server_options& o, const std::string& id) {
 struct node::parts {
   config::server_options options;
   std::string id;
+  std::string xkey;
   unsigned reactor_count = 1;
   std::shared_ptr<node_context> context = std::make_shared<node_context>();
   std::unique_ptr<driver_pool> drivers;
@@ -100,21 +100,32 @@ struct node::parts {
   uint16_t port = 0;
   bool started = false;
 
+  node_policy_ptr make_policy() const;
   void build_context();
   std::vector<routing::shard_handle> spawn_shards();
   void spawn_hubs(const std::vector<routing::shard_handle>& shards);
   result<listener_handle> spawn_listener();
-  void advertise();
+  void advertise(server_info& info) const;
 };
+
+node_policy_ptr node::parts::make_policy() const {
+  auto policy = std::make_shared<node_policy>();
+  policy->options = std::make_shared<config::server_options>(options);
+  policy->info = info_from(options, id);
+  policy->info.xkey = xkey;
+  policy->info.port = port;
+  advertise(policy->info);
+  policy->settings = settings_from(options);
+  policy->auth = make_config_authenticator(options.authorization, options.no_auth_user);
+  policy->max_connections = options.max_connections == 0 ? -1 : options.max_connections;
+  if (!options.no_system_account)
+    policy->system_account = options.system_account.empty() ? "$SYS" : options.system_account;
+  return policy;
+}
 
 void node::parts::build_context() {
   node_context& c = *context;
-  c.info = info_from(options, id);
-  c.settings = settings_from(options);
-  c.auth = make_config_authenticator(options.authorization, options.no_auth_user);
-  c.max_connections = options.max_connections == 0 ? -1 : options.max_connections;
-  if (!options.no_system_account)
-    c.system_account = options.system_account.empty() ? "$SYS" : options.system_account;
+  c.publish(make_policy());
   c.closed_kept_per_reactor = static_cast<size_t>(std::max<int64_t>(options.max_closed_clients, 0))
                               / reactor_count;
   for (unsigned i = 0; i < reactor_count; ++i)
@@ -149,7 +160,7 @@ result<listener_handle> node::parts::spawn_listener() {
   return spawn_pinned<listener_actor>(drivers->at(0), *bound, hubs);
 }
 
-void node::parts::advertise() {
+void node::parts::advertise(server_info& info) const {
   // host, host:port or [v6]:port instead of what the socket is bound to.
   const std::string& text = options.client_advertise;
   if (text.empty()) return;
@@ -158,9 +169,9 @@ void node::parts::advertise() {
                   && (text.find(':') == colon || text.front() == '[');
   std::string host = has_port ? text.substr(0, colon) : text;
   if (!host.empty() && host.front() == '[') host = host.substr(1, host.find(']') - 1);
-  context->info.host = host;
+  info.host = host;
   int advertised = has_port ? std::atoi(text.c_str() + colon + 1) : 0;
-  if (advertised > 0) context->info.port = static_cast<uint16_t>(advertised);
+  if (advertised > 0) info.port = static_cast<uint16_t>(advertised);
 }
 
 node::node(config::server_options options) : p_(std::make_unique<parts>()) {
@@ -174,14 +185,14 @@ node::~node() { finish(); }
 result<void> node::start() {
   if (sodium_init() < 0) return error{errc::unavailable, "libsodium cannot be initialised"};
   p_->id = generate_server_identity().public_key();
-  p_->build_context();
+  p_->xkey = make_xkey();
   p_->drivers = std::make_unique<driver_pool>(p_->reactor_count);
   p_->system = std::make_unique<caf::actor_system>(p_->caf_config);
   p_->drivers->attach(*p_->system);
   auto bound = listen_on(p_->options.host, p_->options.port);
   if (!bound) return bound.error();
-  p_->port = p_->context->info.port = bound->port;
-  p_->advertise();
+  p_->port = bound->port;
+  p_->build_context();
   auto shards = p_->spawn_shards();
   p_->spawn_hubs(shards);
 

@@ -190,7 +190,7 @@ void node_actor::finish() {
 caf::result<actor_report_ptr> node_actor::describe() {
   auto tree = std::make_shared<observe::actor_snapshot>();
   tree->kind = "node";
-  tree->name = parts_.context->info.server_name;
+  tree->name = parts_.context->policy()->info.server_name;
   tree->state = state_ == state::running     ? "running"
                 : state_ == state::lame_duck ? "lame duck"
                                              : "stopping";

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace troupe {
@@ -27,6 +28,14 @@ struct io_result {
 class transport {
 public:
   virtual ~transport() = default;
+  /// Brings the stage up: called when it is made and at each readiness of the socket until it says
+  /// ok. would_block: waiting for the peer. Nothing is read or written by the session before that.
+  virtual io_result handshake() { return {}; }
+  /// Epoll events that it needs beyond what the session asks for: a handshake or a renegotiation may
+  /// have to write before it can read on.
+  virtual uint32_t wants() const { return 0; }
+  /// Input has been taken from the socket and waits here: epoll will not tell, so read again.
+  virtual bool has_input() const { return false; }
   /// Reads into the pieces in order; `bytes` of status ok is at least 1.
   virtual io_result read(const iovec* iov, int count) = 0;
   /// Writes from the pieces in order, maybe only a part.

@@ -48,6 +48,8 @@ public:
   void start(bool refuse);
   /// Ends the connection at the end of this turn.
   void close(closed_reason reason) override;
+  /// A reload: the hub's new policy, which lives until the next one.
+  void obey(const node_policy& policy);
   bool closing() const { return state_ != state::open; }
   /// Queues an INFO if the client understands it.
   void announce_lame_duck();

@@ -25,6 +25,7 @@ client_hub::client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> nod
                        routing::shard_handle shard)
     : pinned(cfg),
       node_(std::move(node)),
+      policy_(node_->policy()),
       counters_(node_->counters[home().index()]),
       shard_ref_(std::move(shard)),
       shard_(static_cast<routing::shard_actor*>(
@@ -34,6 +35,7 @@ client_hub::client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> nod
 client_hub::behavior_type client_hub::make_behavior() {
   return {
     [this](const accepted_socket_ptr& socket) { adopt(*socket); },
+    [this](const node_policy_ptr& policy) { obey(policy); },
     [this](const hold_producer& what) {
       if (client_connection* c = find(what.producer)) c->hold(what.until);
     },
@@ -60,10 +62,15 @@ void client_hub::on_exit() {
   hubs_.clear();
 }
 
+void client_hub::obey(const node_policy_ptr& policy) {
+  node_policy_ptr before = std::exchange(policy_, policy);
+  for (auto& [id, c] : clients_) c->obey(*policy_);
+}
+
 void client_hub::adopt(accepted_socket& socket) {
   auto id = client_id{node_->next_client_id.fetch_add(1)};
   int64_t open = node_->open_clients.fetch_add(1) + 1;
-  bool refuse = node_->max_connections >= 0 && open > node_->max_connections;
+  bool refuse = policy_->max_connections >= 0 && open > policy_->max_connections;
   constexpr auto options = caf::lazy_init + caf::hidden;
   auto handle = spawn_pinned<client_connection, options>(home(), *this, socket, id);
   auto* c = static_cast<client_connection*>(caf::actor_cast<caf::abstract_actor*>(handle));

@@ -25,6 +25,8 @@ public:
   const char* name() const override { return "clients"; }
 
   node_context& node() { return *node_; }
+  /// The rules in force on this reactor.
+  const node_policy& policy() const { return *policy_; }
   observe::reactor_counters& counters() { return *counters_; }
   routing::shard_actor& shard() { return *shard_; }
   /// The hubs of all reactors, by index; set before the first client arrives.
@@ -42,6 +44,7 @@ protected:
   void on_exit() override;
 
 private:
+  void obey(const node_policy_ptr& policy);
   void adopt(accepted_socket& socket);
   client_connection* find(client_id id) const;
   uint64_t close_some(const close_clients& what);
@@ -50,6 +53,7 @@ private:
   actor_report_ptr describe();
 
   std::shared_ptr<node_context> node_;
+  node_policy_ptr policy_;
   std::shared_ptr<observe::reactor_counters> counters_;
   routing::shard_handle shard_ref_;
   routing::shard_actor* shard_;

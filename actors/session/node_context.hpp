@@ -1,10 +1,14 @@
-// What the sessions of a node share: its identity, its rules, its accounts and its counters.
-// Built before the first reactor runs; afterwards read by all, written only through atomics.
+// What the sessions of a node share: its rules, its identity and its counters.
+//
+// `node_policy` is what a configuration decides: immutable, replaced whole by a reload, which sends
+// the new one to every hub. `node_context` is what lives as long as the node: built before the first
+// reactor runs; afterwards read by all, written only through atomics and `publish`.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -15,18 +19,37 @@
 
 namespace troupe {
 
-struct node_context {
+struct node_policy {
+  std::shared_ptr<const config::server_options> options;
   server_info info;  // what every INFO has in common
-  std::string system_account;
   session_settings settings;
-  std::unique_ptr<const authenticator> auth;
+  std::shared_ptr<const authenticator> auth;
+  std::string system_account;  // empty: there is none
+  int64_t max_connections = default_max_connections;  // -1: no limit
+};
+using node_policy_ptr = std::shared_ptr<const node_policy>;
+
+struct node_context {
   std::vector<std::shared_ptr<observe::reactor_counters>> counters;  // by reactor
 
   std::atomic<uint64_t> next_client_id{1};
   std::atomic<int64_t> open_clients{0};
   std::atomic<bool> lame_duck{false};
-  int64_t max_connections = default_max_connections;
   size_t closed_kept_per_reactor = max_closed_clients_kept;
+
+  /// The policy in force. Any thread; sessions ask their hub instead, which has it at hand.
+  node_policy_ptr policy() const {
+    std::lock_guard lock(mutex_);
+    return policy_;
+  }
+  void publish(node_policy_ptr policy) {
+    std::lock_guard lock(mutex_);
+    policy_ = std::move(policy);
+  }
+
+private:
+  mutable std::mutex mutex_;
+  node_policy_ptr policy_ = std::make_shared<node_policy>();
 };
 
 } // namespace troupe

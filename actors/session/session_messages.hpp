@@ -15,6 +15,7 @@
 #include "actors/observe/snapshots.hpp"
 #include "actors/reactor/timer_wheel.hpp"
 #include "actors/routing/message.hpp"
+#include "actors/session/node_context.hpp"
 #include "protocol/client/error_text.hpp"
 
 namespace troupe {
@@ -80,6 +81,8 @@ using actor_report_ptr = std::shared_ptr<observe::actor_snapshot>;
 using hub_handle = caf::typed_actor<
   // A new client for this reactor.
   caf::reacts_to<accepted_socket_ptr>,
+  // A reload: these rules from now on.
+  caf::reacts_to<node_policy_ptr>,
   // Back-pressure from consumers on other reactors.
   caf::reacts_to<hold_producer>,
   caf::reacts_to<release_producer>,
@@ -96,6 +99,7 @@ using hub_handle = caf::typed_actor<
 } // namespace troupe
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::accepted_socket_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::node_policy_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::hold_producer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::release_producer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_notice)
