@@ -49,6 +49,14 @@ void load_context::unknown(const value& at, const std::string& key) {
   if (!at.used_as_variable) error(at, "unknown field \"" + key + "\"");
 }
 
+const option_row* load_context::known(std::string_view block, const std::string& key,
+                                      const value& at, const std::string& text) {
+  auto row = find_option(block, key);
+  if (!row && text.empty()) unknown(at, key);
+  else if (!row && !at.used_as_variable) error(at, text);
+  return row;
+}
+
 void load_context::wrong_type(const value& at, const char* wanted) {
   error(at,
         std::string("interface conversion: interface {} is ") + type_name(at) + ", not " + wanted);
@@ -195,33 +203,52 @@ void load_listen(load_context& ctx, std::string_view name, const value& v) {
   (name == "http" ? o.http_port : o.https_port) = hp->port;
 }
 
-/// The options that are more than one field, or need a check of their own.
-void load_special(load_context& ctx, std::string_view name, const value& v) {
+void load_server_name(load_context& ctx, const value& v) {
+  auto s = ctx.text(v);
+  if (s && s->find(' ') != std::string::npos) ctx.error(v, "server name cannot contain spaces");
+  else if (s) ctx.options.server_name = *s;
+}
+
+void load_write_timeout(load_context& ctx, const value& v) {
+  auto s = ctx.text(v);
+  if (!s) return;
+  if (*s != "default" && *s != "close" && *s != "retry")
+    return ctx.error(v, "write_timeout must be 'default', 'close' or 'retry'");
+  ctx.options.write_timeout = *s == "close"   ? write_timeout_policy::close
+                              : *s == "retry" ? write_timeout_policy::retry
+                                              : write_timeout_policy::unset;
+}
+
+/// The options that are more than one field, or need a check of their own. False: what stands in
+/// the block has not been checked.
+bool load_special(load_context& ctx, std::string_view name, const value& v) {
   auto& o = ctx.options;
-  if (name == "listen" || name == "http" || name == "https") return load_listen(ctx, name, v);
-  if (name == "authorization") return load_authorization(ctx, v);
-  if (name == "lame_duck_duration" || name == "lame_duck_grace_period")
-    return load_lame_duck(ctx, name, v);
-  if (name == "server_name") {
-    auto s = ctx.text(v);
-    if (s && s->find(' ') != std::string::npos)
-      return ctx.error(v, "server name cannot contain spaces");
-    if (s) o.server_name = *s;
+  if (name == "listen" || name == "http" || name == "https") {
+    load_listen(ctx, name, v);
+  } else if (name == "proxies") {
+    load_proxies(ctx, v);
+  } else if (name == "lame_duck_duration" || name == "lame_duck_grace_period") {
+    load_lame_duck(ctx, name, v);
+  } else if (name == "server_name") {
+    load_server_name(ctx, v);
+  } else if (name == "mappings") {
+    o.mappings = load_mappings(ctx, v);
+  } else if (name == "system_account") {
+    if (auto s = v.get<std::string>()) o.system_account = *s;
+    else ctx.error(v, "system account name must be a string");
   } else if (name == "max_connections") {
     if (auto n = ctx.integer(v)) o.max_connections = *n == 0 ? -1 : *n;
   } else if (name == "write_timeout") {
-    auto s = ctx.text(v);
-    if (!s) return;
-    if (*s != "default" && *s != "close" && *s != "retry")
-      return ctx.error(v, "write_timeout must be 'default', 'close' or 'retry'");
-    o.write_timeout = *s == "close"   ? write_timeout_policy::close
-                      : *s == "retry" ? write_timeout_policy::retry
-                                      : write_timeout_policy::unset;
+    load_write_timeout(ctx, v);
   } else if (name == "jetstream") {
     auto s = v.get<std::string>();
     auto b = v.get<bool>();
     o.jetstream = b ? *b : v.get<map>() != nullptr || (s && (*s == "enabled" || *s == "enable"));
+    return false;
+  } else {
+    return name == "authorization" || name == "accounts"; // load_users_and_accounts
   }
+  return true;
 }
 
 /// A file may say 0 where it means "the default".
@@ -302,34 +329,61 @@ std::string load_result::to_string() const {
   return out;
 }
 
+namespace {
+
+/// One top-level option.
+void load_option(load_context& ctx, const std::string& key, const value& v) {
+  auto row = find_option("", key);
+  if (!row) return ctx.unknown(v, key);
+  if (row->field.index() != 0) {
+    std::visit(setter{ctx, *row, key, v}, row->field);
+  } else if (!load_special(ctx, row->name(), v)) {
+    if (row->type == option_type::map) ctx.block(v);
+    check_block(ctx, v, row->nested);
+  }
+  if (row->state == support::unbuilt || row->state == support::unbuilt_security)
+    ctx.notice(v, *row);
+}
+
+/// With nobody but the system account defined, and no word about who may connect, clients that
+/// present nothing work in the global account, as they would without any account defined.
+void open_global_account(load_context& ctx) {
+  auto& o = ctx.options;
+  auto system = o.system_account.empty() ? std::string(default_system_account) : o.system_account;
+  if (ctx.has_authorization || !o.no_auth_user.empty() || o.operators.enabled()
+      || o.accounts.size() != 1 || o.accounts[0].name != system)
+    return;
+  user_options anybody;
+  anybody.name = open_account_user;
+  o.no_auth_user = anybody.name;
+  o.authorization.users.push_back(std::move(anybody));
+}
+
+/// The blocks whose users have to be unique over both: accounts come last, so that an error about
+/// them says more.
+void load_users_and_accounts(load_context& ctx, const map& m) {
+  for (std::string_view name : {"authorization", "accounts"})
+    for (auto& [key, v] : m)
+      if (auto row = find_option("", key); row && row->name() == name)
+        name == "accounts" ? load_accounts(ctx, v) : load_authorization(ctx, v);
+  open_global_account(ctx);
+}
+
+} // namespace
+
 load_result load(const value& root, server_options base) {
   load_result out;
   out.options = std::move(base);
-  load_context ctx{out.options, out};
+  load_context ctx{out.options, out, false, {}};
   auto m = root.get<map>();
   if (!m || m->empty()) {
     auto file = root.at.file ? *root.at.file : std::string{};
     out.warnings.push_back({root.at, file + ": config has no values or is empty", false});
     return out;
   }
-  for (auto& [key, v] : *m) {
-    auto row = find_option("", key);
-    if (!row) {
-      ctx.unknown(v, key);
-      continue;
-    }
-    if (row->field.index() != 0) {
-      std::visit(setter{ctx, *row, key, v}, row->field);
-    } else {
-      load_special(ctx, row->name(), v);
-      if (row->state != support::built) {
-        if (row->type == option_type::map) ctx.block(v);
-        check_block(ctx, v, row->nested);
-      }
-    }
-    if (row->state == support::unbuilt || row->state == support::unbuilt_security)
-      ctx.notice(v, *row);
-  }
+  for (auto& [key, v] : *m)
+    load_option(ctx, key, v);
+  load_users_and_accounts(ctx, *m);
   for (auto name : {"trace_verbose", "trace_headers"})
     for (auto& [key, v] : *m)
       if (auto row = find_option("", key); row && row->name() == name)
@@ -367,26 +421,6 @@ load_result load_file(const std::string& path, const parse_environment& env, ser
   out.options.config_file = path;
   out.options.config_digest = digest(parsed.root);
   return out;
-}
-
-result<void> validate(const server_options& o) {
-  auto bad = [](std::string text) { return troupe::error{errc::malformed, std::move(text)}; };
-  if (o.lame_duck_duration > 0s && o.lame_duck_grace_period >= o.lame_duck_duration)
-    return bad("lame duck grace period (" + format_duration(o.lame_duck_grace_period)
-               + ") should be strictly lower than lame duck duration ("
-               + format_duration(o.lame_duck_duration) + ")");
-  if (o.max_payload > o.max_pending)
-    return bad("max_payload (" + std::to_string(o.max_payload)
-               + ") cannot be higher than max_pending (" + std::to_string(o.max_pending) + ")");
-  if (o.server_name.find(' ') != std::string::npos) return bad("server name cannot contain spaces");
-  if (o.no_auth_user.empty()) return {};
-  auto& users = o.authorization.users;
-  if (users.empty())
-    return bad("no_auth_user: \"" + o.no_auth_user + "\" present, but users/nkeys are not defined");
-  for (auto& user : users)
-    if (user.name == o.no_auth_user || user.nkey == o.no_auth_user) return {};
-  return bad("no_auth_user: \"" + o.no_auth_user
-             + "\" not present as user or nkey in authorization block or account configuration");
 }
 
 } // namespace troupe::config

@@ -3,12 +3,17 @@
 
 #include "config/load.hpp"
 #include "config/option_table.hpp"
+#include "protocol/client/go_quote.hpp"
+
+#include <set>
 
 namespace troupe::config {
 
 struct load_context {
   server_options& options;
   load_result& out;
+  bool has_authorization = false; // the file has such a block, even an empty one
+  std::set<std::string> user_ids; // names and public keys of the users read so far
 
   void error(const value& at, std::string text) { out.errors.push_back({at.at, std::move(text)}); }
   /// The text is Go's for a field used in a way that still works.
@@ -17,8 +22,14 @@ struct load_context {
   /// error, unless `allow_unsupported` is set.
   void notice(const value& at, const option_row& row);
   void unknown(const value& at, const std::string& key);
+  /// The row of a key; null after an error with `text`, or the usual one without.
+  const option_row* known(std::string_view block, const std::string& key, const value& at,
+                          const std::string& text = {});
   /// "expected int64, got string" in the NATS server's words.
   void wrong_type(const value& at, const char* wanted);
+
+  /// Users join those of other blocks; a name or key that is taken is an error at `at`.
+  void add_users(const value& at, std::vector<user_options> users);
 
   /// The value as T, or null after an error.
   template <class T>
@@ -36,7 +47,26 @@ struct load_context {
 /// Checks names and types of a block that has no handler of its own.
 void check_block(load_context& ctx, const value& v, std::string_view block);
 
+/// A list of users, each with its permissions.
+std::vector<user_options> load_users(load_context& ctx, const value& v);
+/// For those without permissions of their own.
+void apply_default_permissions(std::vector<user_options>& users,
+                               const std::optional<permissions>& defaults);
+/// A text, or a list of texts; what is no text is an error. `what` names the option in it.
+std::vector<std::string> load_text_list(load_context& ctx, const value& v, std::string_view what);
+
 /// The authorization block -> options.authorization.
 void load_authorization(load_context& ctx, const value& v);
+/// A permissions block of a user, or of all users.
+std::optional<permissions> load_permissions(load_context& ctx, const value& v);
+/// The accounts block -> options.accounts and options.authorization.users. After load_authorization.
+void load_accounts(load_context& ctx, const value& v);
+/// Exports and imports of one account.
+std::vector<export_options> load_exports(load_context& ctx, const value& v);
+std::vector<import_options> load_imports(load_context& ctx, const value& v);
+/// Subject mappings of one account, in the order of their sources.
+std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v);
+/// The proxies block -> options.trusted_proxies.
+void load_proxies(load_context& ctx, const value& v);
 
 } // namespace troupe::config

@@ -113,20 +113,21 @@ constexpr option_row top[] = {
     {"", "authorization", map, "", live, built, "Who may connect.", "authorization"},
     {"", "no_auth_user", text, "", live, built, "User of clients that present nothing.", "",
      &o::no_auth_user},
-    {"", "system_account system", text, "$SYS", restart, built, "Name of the system account.", "",
-     &o::system_account},
+    {"", "system_account system", any, "$SYS", restart, built, "Name of the system account."},
     {"", "no_system_account no_system no_sys_acc", boolean, "false", restart, built,
      "Run without a system account.", "", &o::no_system_account},
 
-    {"", "accounts", map, "", live, unbuilt_security, "Accounts, their users, imports, exports.",
+    {"", "accounts", any, "", live, built, "Accounts, their users, imports, exports.",
      "*account"},
-    {"", "mappings maps", map, "", live, unbuilt, "Subject mappings of the global account.", "*"},
+    {"", "mappings maps", map, "", live, unbuilt, "Subject mappings of the global account.",
+     "*mapping"},
     {"", "tls", map, "", live, unbuilt_security, "TLS for clients.", "tls"},
     {"", "allow_non_tls", boolean, "false", restart, unbuilt, "Take plain clients beside TLS.", "",
      &o::allow_non_tls},
     {"", "ocsp", any, "", live, unbuilt_security, "OCSP stapling.", "ocsp"},
     {"", "ocsp_cache", any, "local", live, unbuilt, "Cache of OCSP answers.", "ocsp_cache"},
-    {"", "proxy_protocol", boolean, "false", restart, unbuilt, "Expect a PROXY header."},
+    {"", "proxy_protocol", boolean, "false", restart, unbuilt, "Expect a PROXY header.", "",
+     &o::proxy_protocol},
     {"", "proxies", map, "", live, unbuilt_security, "Trusted proxies.", "proxies"},
     {"", "default_sentinel", text, "", live, unbuilt, "JWT of clients that present nothing."},
     {"", "operator operators root roots root_operator root_operators", any, "", restart,
@@ -208,6 +209,10 @@ bool differs(const option_row& row, const o& a, const o& b) {
         row.field);
   auto name = row.name();
   if (name == "server_name") return a.server_name != b.server_name;
+  if (name == "accounts") return a.accounts != b.accounts;
+  if (name == "mappings") return a.mappings != b.mappings;
+  if (name == "proxies") return a.trusted_proxies != b.trusted_proxies;
+  if (name == "system_account") return a.system_account != b.system_account;
   if (name == "max_connections") return a.max_connections != b.max_connections;
   if (name == "write_timeout") return a.write_timeout != b.write_timeout;
   if (name == "lame_duck_duration") return a.lame_duck_duration != b.lame_duck_duration;

@@ -23,6 +23,10 @@ using namespace std::chrono_literals;
 inline constexpr int default_client_port = 4222;
 inline constexpr int random_port = -1;
 inline constexpr char default_host[] = "0.0.0.0";
+inline constexpr char global_account[] = "$G";
+inline constexpr char default_system_account[] = "$SYS";
+/// Name of the user that clients without credentials become when only the system account has users.
+inline constexpr char open_account_user[] = "nats-everyone";
 
 /// What happens to a connection whose socket took no byte for `write_deadline`.
 enum class write_timeout_policy : uint8_t { unset, close, retry };

@@ -90,6 +90,7 @@ struct response_permission {
 };
 
 struct permissions {
+  // With `responses` set, a publish without `allow` allows nothing but those responses.
   std::optional<subject_permission> publish;
   std::optional<subject_permission> subscribe;
   std::optional<response_permission> responses;
@@ -144,7 +145,7 @@ struct export_options {
   bool service = false;  // else a stream
   std::string subject;
   std::vector<std::string> accounts;  // who may import; empty: all
-  bool restricted = false;            // `accounts` was given, even if empty
+  bool restricted = false;            // only `accounts` may import (a JWT: or who has a token)
   response_type response = response_type::single;
   nanoseconds threshold = 0s;  // 0: the default, 2 min
   std::optional<latency_options> latency;

@@ -1,0 +1,57 @@
+// What has to fit together between options before a node starts, whatever they came from.
+#include "config/duration.hpp"
+#include "config/load.hpp"
+#include "protocol/auth/nkey.hpp"
+#include "protocol/client/go_quote.hpp"
+
+#include <algorithm>
+
+namespace troupe::config {
+
+namespace {
+
+troupe::error bad(std::string text) { return {errc::malformed, std::move(text)}; }
+
+result<void> validate_values(const server_options& o) {
+  if (o.lame_duck_duration > 0s && o.lame_duck_grace_period >= o.lame_duck_duration)
+    return bad("lame duck grace period (" + format_duration(o.lame_duck_grace_period)
+               + ") should be strictly lower than lame duck duration ("
+               + format_duration(o.lame_duck_duration) + ")");
+  if (o.max_payload > o.max_pending)
+    return bad("max_payload (" + std::to_string(o.max_payload)
+               + ") cannot be higher than max_pending (" + std::to_string(o.max_pending) + ")");
+  if (o.server_name.find(' ') != std::string::npos) return bad("server name cannot contain spaces");
+  return {};
+}
+
+result<void> validate_no_auth_user(const server_options& o) {
+  if (o.no_auth_user.empty()) return {};
+  if (o.operators.enabled()) return bad("no_auth_user not compatible with Trusted Operator");
+  auto& users = o.authorization.users;
+  if (users.empty())
+    return bad("no_auth_user: \"" + o.no_auth_user + "\" present, but users/nkeys are not defined");
+  for (auto& user : users)
+    if (user.name == o.no_auth_user || user.nkey == o.no_auth_user) return {};
+  return bad("no_auth_user: \"" + o.no_auth_user
+             + "\" not present as user or nkey in authorization block or account configuration");
+}
+
+result<void> validate_system_account(const server_options& o) {
+  if (o.system_account.empty() || o.operators.enabled() || o.system_account == global_account)
+    return {};
+  for (auto& account : o.accounts)
+    if (account.name == o.system_account) return {};
+  return bad("error resolving system account: account missing");
+}
+
+} // namespace
+
+result<void> validate(const server_options& o) {
+  if (auto ok = validate_values(o); !ok) return ok;
+  if (auto ok = validate_no_auth_user(o); !ok) return ok;
+  for (auto& key : o.trusted_proxies)
+    if (!decode_public_nkey(key)) return bad("proxy trusted key " + go_quote(key) + " is invalid");
+  return validate_system_account(o);
+}
+
+} // namespace troupe::config
