@@ -63,11 +63,9 @@ class Refused(unittest.TestCase):
 
     CONFIGS = {
         "tls": 'tls { cert_file: "a", key_file: "b" }',
-        "accounts": "accounts { A { users: [{user: a, password: b}] } }",
         "operator": "operator: /nowhere.jwt",
-        "user.permissions": "authorization { users: [{user: a, password: b, permissions: {publish: x}}] }",
-        "user.nkey": "authorization { users: [{nkey: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4}] }",
-        "authorization.auth_callout": "authorization { auth_callout { issuer: A, auth_users: [a] } }",
+        "authorization.auth_callout": (
+            "authorization { auth_callout { issuer: ABJHLOVMPA4CI6R5KLNGOB4GSLNIY7IOUPAJC4YFNDLQVIOBYQGUWVLA, auth_users: [a] } }"),
     }
 
     def test_refused_allowed_and_tested(self):
