@@ -18,9 +18,9 @@ constexpr int64_t port_max = 65535;
 
 // block, names, type, default, reload, support, doc, nested, field, min, max
 constexpr option_row top[] = {
-    {"", "listen", any, "0.0.0.0:4222", restart, built, "Client address, host:port or port."},
-    {"", "host net", text, "0.0.0.0", restart, built, "Client listen host.", "", &o::host},
-    {"", "port", integer, "4222", restart, built, "Client listen port, -1 for any free one.", "",
+    {"", "listen", any, "0.0.0.0:4222", live, built, "Client address, host:port or port."},
+    {"", "host net", text, "0.0.0.0", live, built, "Client listen host.", "", &o::host},
+    {"", "port", integer, "4222", live, built, "Client listen port, -1 for any free one.", "",
      &o::port, -1, port_max},
     {"", "server_name", text, "server id", restart, built, "Name of this server."},
     {"", "client_advertise", text, "", live, built, "host[:port] told to clients in INFO.", "",
@@ -45,9 +45,9 @@ constexpr option_row top[] = {
     {"", "logtime_utc", boolean, "false", live, built, "Log times in UTC.", "", &o::logtime_utc},
     {"", "log_file logfile", text, "stderr", live, built, "File that log lines go to.", "",
      &o::log_file},
-    {"", "logfile_size_limit log_size_limit", integer, "0", restart, built,
+    {"", "logfile_size_limit log_size_limit", integer, "0", live, built,
      "Bytes after which the log file is renamed, 0 for never.", "", &o::logfile_size_limit_bytes},
-    {"", "logfile_max_num log_max_num", integer, "0", restart, built,
+    {"", "logfile_max_num log_max_num", integer, "0", live, built,
      "Log files kept, the current one included; 0 for all.", "", &o::logfile_max_num},
     {"", "syslog", boolean, "false", live, built, "Log to the local syslog.", "", &o::syslog},
     {"", "remote_syslog", text, "", live, built, "Syslog server, udp://host:514.", "",
@@ -63,26 +63,26 @@ constexpr option_row top[] = {
     {"", "prof_block_rate", integer, "0", live, ignored, "Profiling rate of the Go runtime.", "",
      &o::prof_block_rate},
 
-    {"", "http", any, "off", restart, built, "Monitoring address, host:port or port."},
-    {"", "http_port monitor_port", integer, "0", restart, built, "Monitoring port, 0 for none.", "",
+    {"", "http", any, "off", live, built, "Monitoring address, host:port or port."},
+    {"", "http_port monitor_port", integer, "0", live, built, "Monitoring port, 0 for none.", "",
      &o::http_port, -1, port_max},
     {"", "https", any, "off", restart, unbuilt, "Monitoring address with TLS."},
     {"", "https_port", integer, "0", restart, unbuilt, "Monitoring port with TLS.", "",
      &o::https_port, -1, port_max},
-    {"", "http_base_path", text, "/", restart, built, "Path in front of every monitoring page.", "",
+    {"", "http_base_path", text, "/", live, built, "Path in front of every monitoring page.", "",
      &o::http_base_path},
 
     {"", "max_control_line", integer, "4096", live, built, "Bytes of the longest protocol line.",
      "", &o::max_control_line, any_min, int32_max},
     {"", "max_payload", integer, "1MB", live, built, "Bytes of the largest message.", "",
      &o::max_payload, any_min, int32_max},
-    {"", "max_pending", integer, "64MB", restart, built, "Bytes waiting for one slow reader.", "",
+    {"", "max_pending", integer, "64MB", live, built, "Bytes waiting for one slow reader.", "",
      &o::max_pending},
     {"", "max_connections max_conn", integer, "65536", live, built,
      "Client connections, 0 for any."},
-    {"", "max_subscriptions max_subs", integer, "0", restart, built,
+    {"", "max_subscriptions max_subs", integer, "0", live, built,
      "Subscriptions of one connection, 0 for any.", "", &o::max_subscriptions},
-    {"", "max_sub_tokens max_subscription_tokens", integer, "0", restart, built,
+    {"", "max_sub_tokens max_subscription_tokens", integer, "0", live, built,
      "Tokens in a subscription's subject.", "", &o::max_sub_tokens, 1, 255},
     {"", "max_closed_clients", integer, "10000", restart, built, "Closed connections in /connz.",
      "", &o::max_closed_clients},
@@ -93,12 +93,12 @@ constexpr option_row top[] = {
      &o::ping_max},
     {"", "write_deadline", duration, "10s", live, built, "Time a write may take.", "",
      &o::write_deadline},
-    {"", "write_timeout", text, "default", restart, built, "default, close or retry."},
+    {"", "write_timeout", text, "default", live, built, "default, close or retry."},
     {"", "no_fast_producer_stall", boolean, "false", live, built,
      "Never hold back a producer for a slow consumer.", "", &o::no_fast_producer_stall},
-    {"", "lame_duck_duration", duration, "2m", restart, built,
+    {"", "lame_duck_duration", duration, "2m", live, built,
      "Time over which clients are closed in lame duck mode, 30s at least."},
-    {"", "lame_duck_grace_period", duration, "10s", restart, built,
+    {"", "lame_duck_grace_period", duration, "10s", live, built,
      "Wait before lame duck mode closes the first client."},
 
     {"", "disable_sublist_cache no_sublist_cache", boolean, "false", restart, built,
@@ -113,7 +113,7 @@ constexpr option_row top[] = {
     {"", "authorization", map, "", live, built, "Who may connect.", "authorization"},
     {"", "no_auth_user", text, "", live, built, "User of clients that present nothing.", "",
      &o::no_auth_user},
-    {"", "system_account system", any, "$SYS", restart, built, "Name of the system account."},
+    {"", "system_account system", any, "$SYS", live, built, "Name of the system account."},
     {"", "no_system_account no_system no_sys_acc", boolean, "false", restart, built,
      "Run without a system account.", "", &o::no_system_account},
 
@@ -199,6 +199,54 @@ std::string unsupported_text() {
 
 namespace {
 
+/// Rows without a field of their own: what they fill.
+struct compared {
+  std::string_view name;
+  bool (*differs)(const o& a, const o& b);
+};
+
+template <auto field>
+bool unlike(const o& a, const o& b) { return a.*field != b.*field; }
+template <auto field>
+bool unlike_operators(const o& a, const o& b) { return a.operators.*field != b.operators.*field; }
+template <auto field>
+bool unlike_resolver(const o& a, const o& b) {
+  return a.operators.resolver.*field != b.operators.resolver.*field;
+}
+
+// "listen" and "https" set fields that have rows of their own.
+constexpr compared special[] = {
+    {"server_name", unlike<&o::server_name>},
+    {"max_connections", unlike<&o::max_connections>},
+    {"write_timeout", unlike<&o::write_timeout>},
+    {"lame_duck_duration", unlike<&o::lame_duck_duration>},
+    {"lame_duck_grace_period", unlike<&o::lame_duck_grace_period>},
+    {"http", unlike<&o::http_host>},
+    {"authorization", unlike<&o::authorization>},
+    {"accounts", unlike<&o::accounts>},
+    {"mappings", unlike<&o::mappings>},
+    {"proxies", unlike<&o::trusted_proxies>},
+    {"system_account", unlike<&o::system_account>},
+    {"tls", unlike<&o::tls>},
+    {"ocsp", unlike<&o::ocsp>},
+    {"websocket", unlike<&o::websocket>},
+    {"operator", unlike_operators<&operator_options::jwts>},
+    {"trusted_keys", unlike_operators<&operator_options::trusted_keys>},
+    {"default_sentinel", unlike_operators<&operator_options::default_sentinel>},
+    {"resolver_pinned_accounts", unlike_operators<&operator_options::pinned_accounts>},
+    {"resolver",
+     [](const o& a, const o& b) {
+       auto without = [](resolver_options r) {
+         r.preload.clear();
+         r.tls.reset();
+         return r;
+       };
+       return without(a.operators.resolver) != without(b.operators.resolver);
+     }},
+    {"resolver_preload", unlike_resolver<&resolver_options::preload>},
+    {"resolver_tls", unlike_resolver<&resolver_options::tls>},
+};
+
 bool differs(const option_row& row, const o& a, const o& b) {
   if (row.field.index() != 0)
     return std::visit(
@@ -207,19 +255,9 @@ bool differs(const option_row& row, const o& a, const o& b) {
           else return a.*member != b.*member;
         },
         row.field);
-  auto name = row.name();
-  if (name == "server_name") return a.server_name != b.server_name;
-  if (name == "accounts") return a.accounts != b.accounts;
-  if (name == "mappings") return a.mappings != b.mappings;
-  if (name == "proxies") return a.trusted_proxies != b.trusted_proxies;
-  if (name == "system_account") return a.system_account != b.system_account;
-  if (name == "max_connections") return a.max_connections != b.max_connections;
-  if (name == "write_timeout") return a.write_timeout != b.write_timeout;
-  if (name == "lame_duck_duration") return a.lame_duck_duration != b.lame_duck_duration;
-  if (name == "lame_duck_grace_period") return a.lame_duck_grace_period != b.lame_duck_grace_period;
-  if (name == "authorization") return a.authorization != b.authorization;
-  if (name == "http") return a.http_host != b.http_host;
-  return false; // "listen" and "https" set fields that have rows of their own
+  for (auto& one : special)
+    if (one.name == row.name()) return one.differs(a, b);
+  return false;
 }
 
 } // namespace

@@ -211,10 +211,10 @@ TEST_CASE("option table: names are unique and the reload diff names what changed
   server_options before;
   auto after = before;
   after.debug = true;
-  after.port = 1;
+  after.server_name = "b";
   auto changes = diff(before, after);
   REQUIRE(changes.size() == 2);
-  CHECK(changes[0].row->name() == "port");
+  CHECK(changes[0].row->name() == "server_name");
   CHECK_FALSE(changes[0].live);
   CHECK(changes[1].row->name() == "debug");
   CHECK(changes[1].live);
