@@ -15,16 +15,19 @@ io_result from_errno() {
   return {io_status::failed, 0, errno};
 }
 
+io_result from_received(ssize_t n) {
+  if (n > 0) return {io_status::ok, static_cast<size_t>(n), 0};
+  if (n == 0) return {io_status::closed, 0, 0};
+  return from_errno();
+}
+
 class tcp_transport final : public transport {
 public:
   explicit tcp_transport(int fd) : fd_(fd) {}
   ~tcp_transport() override { close(); }
 
   io_result read(const iovec* iov, int count) override {
-    ssize_t n = ::readv(fd_, iov, count);
-    if (n > 0) return {io_status::ok, static_cast<size_t>(n), 0};
-    if (n == 0) return {io_status::closed, 0, 0};
-    return from_errno();
+    return from_received(::readv(fd_, iov, count));
   }
 
   io_result write(const iovec* iov, int count) override {
@@ -58,6 +61,10 @@ private:
 
 std::unique_ptr<transport> make_tcp_transport(int fd) {
   return std::make_unique<tcp_transport>(fd);
+}
+
+io_result peek_byte(int fd, unsigned char& byte) {
+  return from_received(::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT));
 }
 
 } // namespace troupe

@@ -1,7 +1,12 @@
 // The stage between a session and its socket. Plain TCP moves bytes as they are; TLS and
 // WebSocket are further implementations that sit on another transport.
 //
-// Non-blocking, on the connection's reactor. Errors are values: `failed` carries errno.
+// A stage owns the one below it and gives it the same calls that it gets: `handshake` brings up the
+// lower stage first and begins its own part when that says ok; `wants` and `has_input` add what is
+// its own to what the lower one answers; `close` ends its own protocol, then the lower stage.
+// The session does not know how many there are. `session/stages.hpp` puts them together.
+//
+// Non-blocking, on the connection's reactor. Errors are values: `failed` carries errno, or `text`.
 #pragma once
 
 #include <sys/uio.h>
@@ -9,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 namespace troupe {
 
@@ -25,21 +31,28 @@ struct io_result {
   int error = 0;  // errno of `failed`
 };
 
+struct tls_session;
+
 class transport {
 public:
   virtual ~transport() = default;
   /// Brings the stage up: called when it is made and at each readiness of the socket until it says
   /// ok. would_block: waiting for the peer. Nothing is read or written by the session before that.
   virtual io_result handshake() { return {}; }
-  /// Epoll events that it needs beyond what the session asks for: a handshake or a renegotiation may
-  /// have to write before it can read on.
+  /// Why `handshake`, `read` or `write` failed, where errno does not say; for logs.
+  virtual std::string failure() const { return {}; }
+  /// Epoll events that it needs beyond what the session asks for: EPOLLOUT while bytes that it has
+  /// taken wait here for the socket. A write of no pieces then moves them on.
   virtual uint32_t wants() const { return 0; }
-  /// Input has been taken from the socket and waits here: epoll will not tell, so read again.
+  /// Input has been taken from the socket and waits here: epoll will not tell, so read again. While
+  /// it is so, `read` takes no more from the socket, so that reading again comes to an end.
   virtual bool has_input() const { return false; }
   /// Reads into the pieces in order; `bytes` of status ok is at least 1.
   virtual io_result read(const iovec* iov, int count) = 0;
   /// Writes from the pieces in order, maybe only a part.
   virtual io_result write(const iovec* iov, int count) = 0;
+  /// What TLS agreed upon and who the peer is; nullptr without TLS or before its handshake is done.
+  virtual const tls_session* tls() const { return nullptr; }
   /// Ends the connection: what the kernel has taken is still sent.
   virtual void close() = 0;
   virtual int fd() const = 0;
@@ -47,5 +60,9 @@ public:
 
 /// Takes over a connected, non-blocking TCP socket.
 std::unique_ptr<transport> make_tcp_transport(int fd);
+
+/// Looks at the first byte that waits in the socket and leaves it there: would_block, closed,
+/// failed, or ok with the byte in `byte`.
+io_result peek_byte(int fd, unsigned char& byte);
 
 } // namespace troupe

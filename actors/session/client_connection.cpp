@@ -45,7 +45,8 @@ client_connection::client_connection(caf::actor_config& cfg, client_hub& hub,
       flow_timer_(flow_timer_fired, this),
       start_time_(observe::wall_now()),
       ip_(socket.ip),
-      port_(socket.port) {}
+      port_(socket.port),
+      kind_(socket.kind) {}
 
 client_connection::~client_connection() = default;
 
@@ -65,23 +66,6 @@ client_connection::behavior_type client_connection::make_behavior() {
 
 void client_connection::obey(const node_policy& policy) {
   core_.use(&policy.settings);
-}
-
-void client_connection::start(bool refuse) {
-  watched_ = EPOLLIN;
-  slot_ = home().watch(transport_->fd(), watched_, this, this);
-  server_info info = hub_.policy().info;
-  info.client_id = value(id_);
-  info.client_ip = ip_;
-  client_connection::send(encode_info(info));
-  if (refuse) {
-    log_error(err_text::max_connections);
-    client_connection::send(err_line(err_text::max_connections));
-    return close(closed_reason::max_connections_exceeded);
-  }
-  core_.greet(home().now());
-  arm_core_timer();
-  log_debug("Client connection created");
 }
 
 // -- timers ----------------------------------------------------------------------------------------
@@ -104,12 +88,16 @@ void client_connection::arm_flow_timer() {
   if (hold_until_ != nanos::zero()) next = std::min(next, hold_until_);
   if (!held_.empty()) next = std::min(next, release_at_);
   if (state_ == state::lingering) next = linger_until_;
+  if (opening_) next = opening_->deadline();
+  // What waits in the stages below is read as soon as reading is allowed again.
+  if (reads() && transport_->has_input()) next = home().now();
   if (next != nanos::max()) home().timers().arm(flow_timer_, next);
 }
 
 void client_connection::flow_timer_fired(void* self, nanos now) {
   auto& c = *static_cast<client_connection*>(self);
   if (c.state_ == state::lingering) return c.teardown();
+  if (c.state_ == state::opening) return c.on_opening_deadline(now);
   if (c.state_ != state::open) return;
   if (c.hold_until_ != nanos::zero() && c.hold_until_ <= now) c.release();
   if (!c.held_.empty() && c.release_at_ <= now) {
@@ -122,36 +110,38 @@ void client_connection::flow_timer_fired(void* self, nanos now) {
       return c.slow_consumer(closed_reason::slow_consumer_write_deadline);
     c.last_write_progress_ = now;
   }
-  c.arm_flow_timer();
+  if (c.reads() && c.transport_->has_input()) c.on_io(EPOLLIN);
+  if (c.state_ == state::open) c.arm_flow_timer();
 }
 
 // -- the end ---------------------------------------------------------------------------------------
 
 void client_connection::at_turn_end() {
-  if (state_ == state::open) {
+  if (state_ <= state::open) {
     flush();
-    if (state_ == state::open) return;
+    if (state_ <= state::open) return;
   }
   if (state_ == state::closing) {
     const bool few = core_.subscriptions().size() <= closed_subs_kept;
     last_words_ = std::make_unique<observe::connection_snapshot>(snapshot(few));
     core_.shut();
     release_producers();
+    opening_.reset();
     state_ = state::lingering;
     linger_until_ = home().now() + linger_time;
     if (flushes_before_close(reason_)) flush();
-    if (out_.empty() || !blocked_ || !flushes_before_close(reason_)) return teardown();
+    if (drained() || !flushes_before_close(reason_)) return teardown();
     home().timers().arm(flow_timer_, linger_until_);
     return update_interest();
   }
   if (state_ == state::lingering) {
     flush();
-    if (out_.empty()) teardown();
+    if (drained()) teardown();
   }
 }
 
 void client_connection::close(closed_reason reason) {
-  if (state_ != state::open) return;
+  if (state_ > state::open) return;
   state_ = state::closing;
   reason_ = reason;
   if (reason == closed_reason::stale_connection) hub_.counters().stale_connections.clients.add(1);

@@ -1,5 +1,8 @@
 // One client: a socket, its outbox and its session core, as an actor of its reactor.
 //
+// A connection first opens (opening_core.hpp: INFO, TLS, further stages), and nothing is parsed
+// before that; a plain TCP client is open at once.
+//
 // The reactor calls it when the socket is ready or the turn ends; shards and other sessions of the
 // same reactor call it directly; everyone else sends it messages. Closing is always put off to
 // the end of the turn, so nobody loses the object under its feet.
@@ -18,6 +21,7 @@
 #include "actors/routing/shard_actor.hpp"
 #include "actors/session/client_core.hpp"
 #include "actors/session/flow_gate.hpp"
+#include "actors/session/opening_core.hpp"
 #include "actors/session/session_messages.hpp"
 
 namespace troupe {
@@ -50,7 +54,7 @@ public:
   void close(closed_reason reason) override;
   /// A reload: the hub's new policy, which lives until the next one.
   void obey(const node_policy& policy);
-  bool closing() const { return state_ != state::open; }
+  bool closing() const { return state_ > state::open; }
   /// Queues an INFO if the client understands it.
   void announce_lame_duck();
   /// Back-pressure from a consumer: no reading until then, or until `release`.
@@ -74,7 +78,7 @@ protected:
   behavior_type make_behavior() override;
 
 private:
-  enum class state : uint8_t { open, closing, lingering, closed };
+  enum class state : uint8_t { opening, open, closing, lingering, closed };
   struct profile {  // what CONNECT told, for monitoring and logs
     std::string name, lang, version, user;
   };
@@ -99,6 +103,17 @@ private:
   void trace(bool inbound, std::string_view op, std::string_view argument) override;
   uint64_t random(uint64_t bound) override;
 
+  void refuse();
+  server_info info() const;
+  void open_up();
+  bool begin_stages();
+  void open_session();
+  void on_opening_deadline(nanos now);
+
+  void handle_io(uint32_t events);
+  bool reads() const {
+    return state_ <= state::open && links_full_ == 0 && hold_until_ == nanos::zero();
+  }
   void read();
   void take_input(buffer* block, std::string_view bytes);
   void keep_rest(std::string_view rest);
@@ -107,6 +122,8 @@ private:
 
   void queue_flush();
   void flush();
+  /// Nothing is left to send, here or in the stages below.
+  bool drained() const { return out_.empty() && transport_->wants() == 0; }
   void flush_blocked(bool was_blocked);
   void check_pins();
   void flush_failed(const io_result& r);
@@ -127,12 +144,13 @@ private:
   caf::strong_actor_ptr hub_ref_;  // keeps hub_ there until the last byte is flushed
   client_id id_;
   std::unique_ptr<transport> transport_;
+  std::unique_ptr<opening_core> opening_;  // only while it opens
   routing::shard_actor* shard_;
   client_core core_;
   outbox out_;
   flow_gate gate_;
   timer core_timer_;
-  timer flow_timer_;  // write deadline, hold of producers, own hold, linger
+  timer flow_timer_;  // write deadline, hold of producers, own hold, linger, opening
 
   // Input not yet consumed: `partial_bytes_` bytes in `partial_`, which grows towards a large op.
   buffer_ref partial_;
@@ -158,7 +176,10 @@ private:
   uint32_t slot_ = UINT32_MAX;
   uint32_t watched_ = 0;  // epoll events asked for
   closed_reason reason_ = closed_reason::unknown;
-  state state_ = state::open;
+  state state_ = state::opening;
+  listener_kind kind_;
+  bool stages_up_ = false;  // those beyond TCP
+  bool tls_first_ = false;  // TLS began before INFO
   bool blocked_ = false;  // the socket took no more
 };
 

@@ -21,14 +21,27 @@ constexpr size_t begun_payload_bytes = 1024;
 
 void client_connection::on_io(uint32_t events) {
   try {
-    if (events & EPOLLOUT) at_turn_end();
-    if (state_ == state::open && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) read();
-    if (state_ == state::lingering && (events & (EPOLLHUP | EPOLLERR))) teardown();
+    handle_io(events);
   } catch (const std::exception& e) {
     // One session's failure never takes others down.
     log_error(std::string("internal failure: ") + e.what());
     close(closed_reason::protocol_violation);
   }
+}
+
+void client_connection::handle_io(uint32_t events) {
+  constexpr uint32_t readable = EPOLLIN | EPOLLHUP | EPOLLERR;
+  if (events & EPOLLOUT) {
+    // Nothing of ours: then it is a stage below that waited for room.
+    if (out_.empty()) transport_->write(nullptr, 0);
+    at_turn_end();
+  }
+  if (state_ == state::opening) return open_up();
+  if (events & readable) {
+    if (state_ == state::open) read();
+    while (reads() && transport_->has_input()) read();
+  }
+  if (state_ == state::lingering && (events & (EPOLLHUP | EPOLLERR))) teardown();
 }
 
 void client_connection::read() {

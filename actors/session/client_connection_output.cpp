@@ -200,10 +200,12 @@ void client_connection::link_opened(reactor_index target) {
 
 void client_connection::update_interest() {
   if (slot_ == UINT32_MAX) return;
-  bool reads = state_ == state::open && links_full_ == 0 && hold_until_ == nanos::zero();
-  uint32_t wanted = (reads ? uint32_t{EPOLLIN} : 0u) | (blocked_ ? uint32_t{EPOLLOUT} : 0u);
+  uint32_t wanted = (reads() ? uint32_t{EPOLLIN} : 0u) | (blocked_ ? uint32_t{EPOLLOUT} : 0u)
+                    | transport_->wants();
   if (wanted == watched_) return;
+  const bool begins_to_read = wanted & ~watched_ & EPOLLIN;
   watched_ = wanted;
+  if (begins_to_read && transport_->has_input()) arm_flow_timer();
   home().rewatch(slot_, transport_->fd(), wanted);
 }
 

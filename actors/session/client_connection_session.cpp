@@ -19,23 +19,19 @@ auth_outcome client_connection::authenticate(const connect_options& who, bool) {
 }
 
 std::string client_connection::connect_info() {
-  server_info info = hub_.policy().info;
-  info.client_id = value(id_);
-  info.client_ip = ip_;
-  info.connect_info = true;
-  info.remote_account = shard_->account().name;
-  info.account_is_system = shard_->account().is_system;
-  return encode_info(info);
+  server_info told = info();
+  told.connect_info = true;
+  told.remote_account = shard_->account().name;
+  told.account_is_system = shard_->account().is_system;
+  return encode_info(told);
 }
 
 void client_connection::announce_lame_duck() {
   if (state_ != state::open || !core_.takes_async_info()) return;
-  server_info info = hub_.policy().info;
-  info.client_id = value(id_);
-  info.client_ip = ip_;
-  info.lame_duck = true;
-  info.connect_urls.clear();
-  client_connection::send(encode_info(info));
+  server_info told = info();
+  told.lame_duck = true;
+  told.connect_urls.clear();
+  client_connection::send(encode_info(told));
 }
 
 bool client_connection::publish(const op& o) {

@@ -20,6 +20,9 @@
 
 namespace troupe {
 
+/// Which listener a connection came to: decides the stages between its socket and its session.
+enum class listener_kind : uint8_t { client, websocket };
+
 /// A socket that a listener accepted for this reactor; the receiver owns it.
 struct accepted_socket {
   accepted_socket() = default;
@@ -29,6 +32,7 @@ struct accepted_socket {
   int take_fd() { return std::exchange(fd, -1); }
 
   int fd = -1;
+  listener_kind kind = listener_kind::client;
   std::string ip;
   uint16_t port = 0;
 };

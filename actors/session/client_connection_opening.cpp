@@ -1,0 +1,116 @@
+// From accept to the first byte of the protocol.
+#include <sys/epoll.h>
+
+#include <cstring>
+
+#include "actors/observe/logger.hpp"
+#include "actors/session/client_connection.hpp"
+#include "actors/session/client_hub.hpp"
+#include "actors/session/stages.hpp"
+#include "protocol/client/encoder.hpp"
+
+namespace troupe {
+
+void client_connection::start(bool refused) {
+  watched_ = EPOLLIN;
+  slot_ = home().watch(transport_->fd(), watched_, this, this);
+  const opening_rules rules = opening_rules_of(hub_.policy(), kind_);
+  if (!rules.immediate()) opening_ = std::make_unique<opening_core>(rules, home().now());
+  if (refused) return refuse();
+  log_debug("Client connection created");
+  if (!opening_) return open_session();
+  open_up();
+}
+
+void client_connection::refuse() {
+  if (!opening_ || opening_->act() == opening_act::send_info)
+    client_connection::send(encode_info(info()));
+  log_error(err_text::max_connections);
+  client_connection::send(err_line(err_text::max_connections));
+  close(closed_reason::max_connections_exceeded);
+}
+
+server_info client_connection::info() const {
+  server_info told = hub_.policy().info;
+  told.client_id = value(id_);
+  told.client_ip = ip_;
+  // Whoever began with TLS reads INFO inside it, where it is a matter of course.
+  if (tls_first_) told.tls_required = true;
+  return told;
+}
+
+void client_connection::open_up() {
+  while (state_ == state::opening) {
+    unsigned char byte = 0;
+    switch (opening_->act()) {
+      case opening_act::send_info:
+        client_connection::send(encode_info(info()));
+        opening_->info_sent();
+        break;
+      case opening_act::await_first_byte: {
+        arm_flow_timer();
+        io_result seen = peek_byte(transport_->fd(), byte);
+        if (seen.status == io_status::would_block) return;
+        if (seen.status != io_status::ok) return read_failed(seen);
+        opening_->first_byte(byte, home().now());
+        break;
+      }
+      case opening_act::handshake:
+        if (!begin_stages()) return;
+        break;
+      case opening_act::open: return open_session();
+      case opening_act::refuse_plain:
+        log_debug("TLS handshake error: first record does not look like a TLS handshake");
+        if (kind_ == listener_kind::client)
+          client_connection::send(err_line(err_text::tls_required));
+        return close(closed_reason::tls_handshake_failure);
+      case opening_act::give_up:
+        log_debug("TLS handshake timeout");
+        return close(closed_reason::tls_handshake_failure);
+    }
+  }
+}
+
+/// Runs the handshakes of all stages; whether they are done.
+bool client_connection::begin_stages() {
+  // What was said in clear leaves before the first byte of another stage.
+  if (!out_.empty()) flush();
+  if (!out_.empty() || state_ != state::opening) return false;
+  if (!stages_up_) {
+    stages_up_ = true;
+    tls_first_ = opening_->tls_first();
+    arm_flow_timer();
+    transport_ = put_up_stages(hub_.policy(), kind_, opening_->with_tls(), std::move(transport_));
+  }
+  io_result done = transport_->handshake();
+  update_interest();
+  if (done.status == io_status::would_block) return false;
+  if (done.status == io_status::ok) {
+    opening_->handshaken();
+    return true;
+  }
+  std::string why = transport_->failure();
+  if (why.empty()) why = done.status == io_status::closed ? "EOF" : std::strerror(done.error);
+  log_debug("TLS handshake error: " + why);
+  close(closed_reason::tls_handshake_failure);
+  return false;
+}
+
+void client_connection::open_session() {
+  const bool told = opening_ && opening_->info_is_sent();
+  opening_.reset();
+  flow_timer_.cancel();
+  state_ = state::open;
+  if (!told) client_connection::send(encode_info(info()));
+  core_.greet(home().now());
+  arm_core_timer();
+  update_interest();
+}
+
+void client_connection::on_opening_deadline(nanos now) {
+  opening_->timed_out(now);
+  open_up();
+  if (opening_ && state_ == state::opening) arm_flow_timer();
+}
+
+} // namespace troupe
