@@ -130,7 +130,7 @@ private:
   nanos ping_deadline_ = nanos::max();
   nanos last_in_;        // client data or PING
   nanos last_activity_;  // as shown in monitoring
-  nanos rtt_start_{};
+  nanos rtt_start_ = std::chrono::hours(-24);  // long ago, even on a machine just booted
   nanos rtt_{};
   size_t needed_ = 0;
   uint64_t in_msgs_ = 0;
