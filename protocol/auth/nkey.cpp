@@ -135,7 +135,7 @@ nkey_pair nkey_pair::from_raw_seed(nkey_role role, const std::array<uint8_t, nke
   return pair;
 }
 
-result<nkey_pair> nkey_pair::from_seed(std::string_view seed_text) {
+result<decoded_public_nkey> decode_nkey_seed(std::string_view seed_text) {
   if (seed_text.size() != nkey_seed_chars) return malformed("nkey seed: wrong length");
   auto bytes = unseal(seed_text);
   if (!bytes) return bytes.error();
@@ -144,14 +144,18 @@ result<nkey_pair> nkey_pair::from_seed(std::string_view seed_text) {
   const uint8_t first = (*bytes)[0];
   const uint8_t role = static_cast<uint8_t>((first & 7) << 5 | ((*bytes)[1] & 0xF8) >> 3);
   if ((first & 0xF8) != seed_prefix || !is_role(role)) return malformed("nkey seed: wrong prefix");
-  if (role == static_cast<uint8_t>(nkey_role::curve)) {
-    return malformed("nkey seed: a curve key cannot sign");
-  }
-  std::array<uint8_t, nkey_bytes> seed;
-  std::copy(bytes->begin() + 2, bytes->end(), seed.begin());
+  decoded_public_nkey seed{static_cast<nkey_role>(role), {}};
+  std::copy(bytes->begin() + 2, bytes->end(), seed.key.begin());
   sodium_memzero(bytes->data(), bytes->size());
-  nkey_pair pair = from_raw_seed(static_cast<nkey_role>(role), seed);
-  sodium_memzero(seed.data(), seed.size());
+  return seed;
+}
+
+result<nkey_pair> nkey_pair::from_seed(std::string_view seed_text) {
+  auto seed = decode_nkey_seed(seed_text);
+  if (!seed) return seed.error();
+  if (seed->role == nkey_role::curve) return malformed("nkey seed: a curve key cannot sign");
+  nkey_pair pair = from_raw_seed(seed->role, seed->key);
+  sodium_memzero(seed->key.data(), seed->key.size());
   return pair;
 }
 

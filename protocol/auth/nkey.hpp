@@ -42,6 +42,9 @@ struct decoded_public_nkey {
 std::string encode_public_nkey(nkey_role role, const nkey_public& key);
 result<decoded_public_nkey> decode_public_nkey(std::string_view text);
 
+/// A seed's role and its bytes, which the caller wipes.
+result<decoded_public_nkey> decode_nkey_seed(std::string_view seed_text);
+
 /// True if `text` is a well-formed public key of that role.
 bool is_public_nkey(std::string_view text, nkey_role role);
 
