@@ -107,6 +107,7 @@ void load_authorization(load_context& ctx, const value& v) {
   ctx.has_authorization = true;
   auto& auth = ctx.options.authorization;
   auth = {};
+  auth.defined = true;
   bool has_users = false;
   std::vector<user_options> users;
   for (auto& [key, field] : *m) {

@@ -40,6 +40,7 @@ struct authorization_options {
   std::optional<permissions> default_permissions;
   std::optional<auth_callout_options> callout;
   bool proxy_required = false;
+  bool defined = false; // the file has an authorization block
   bool operator==(const authorization_options&) const = default;
 
   /// True when a client must present something, as far as this block tells.

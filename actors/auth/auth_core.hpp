@@ -1,33 +1,100 @@
 // Who may connect. One interface, so that a further method is one more implementation; every
 // attempt takes the same path and time whether the user exists or not.
 //
-// Pure and immutable: shared by all reactors without a lock.
+// Pure and immutable: shared by all reactors without a lock. What takes long (a bcrypt hash, asking
+// a service) is not done here but handed back as work for elsewhere.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "config/options.hpp"
 #include "protocol/client/connect.hpp"
+#include "protocol/client/error_text.hpp"
 
 namespace troupe {
 
+class permission_set;
+
+/// What is known about a connection when it logs in.
+struct login_request {
+  connect_options who;
+  std::string nonce;  // as sent in INFO; empty: none was
+  std::string connection_type = "STANDARD";
+  std::string host;   // the client's address, without port
+  uint64_t client_id = 0;
+  std::string proxy_key;  // the trusted proxy whose signature was checked; empty: none
+  /// Names that the client's certificate proves, best first; with TLS and verify_and_map only.
+  std::vector<std::string> certificate_names;
+  bool has_certificate = false;
+  std::function<bool(std::string_view user)> certificate_matches;  // DN forms
+};
+
+/// What a user may do; shared by all of its sessions.
+struct user_rules {
+  std::string name;     // as shown in monitoring; a token shows as [REDACTED]
+  std::string account = "$G";
+  std::string nkey;     // public key, for users who have one
+  std::shared_ptr<const permission_set> permissions;  // nullptr: everything
+  std::optional<config::permissions> listed;          // the same as text, for $SYS.REQ.USER.INFO
+  /// Tells whether the configured secret changed; not the secret itself.
+  std::string secret_digest;
+  // Operator mode and callout:
+  std::string jwt, issuer_key, name_tag;
+  std::vector<std::string> tags;
+  std::optional<int64_t> max_subscriptions, max_payload;
+  /// Wall clock seconds at which the session ends; 0: never.
+  int64_t expires_at_s = 0;
+};
+using user_rules_ptr = std::shared_ptr<const user_rules>;
+
 struct auth_decision {
-  bool ok = false;
-  std::string user;     // as shown in monitoring; tokens are never shown
-  std::string account;  // the account the session is bound to
+  enum class outcome : uint8_t { refused, accepted, deferred };
+  outcome what = outcome::refused;
+  user_rules_ptr user;  // accepted
+  closed_reason reason = closed_reason::authentication_failure;
+  std::string why;      // refused: for the log and $SYS, never for the client
+  std::string shown;    // the name as monitoring shows it
+  /// deferred: the rest of the check, to be run on a thread that may take its time.
+  std::function<auth_decision()> work;
+
+  static auth_decision refuse(std::string why, std::string shown = {}) {
+    auth_decision d;
+    d.why = std::move(why);
+    d.shown = std::move(shown);
+    return d;
+  }
+  static auth_decision accept(user_rules_ptr user, std::string shown) {
+    auth_decision d;
+    d.what = outcome::accepted;
+    d.user = std::move(user);
+    d.shown = std::move(shown);
+    return d;
+  }
 };
 
 class authenticator {
 public:
   virtual ~authenticator() = default;
-  virtual auth_decision check(const connect_options& who) const = 0;
+  virtual auth_decision check(const login_request& request) const = 0;
   /// Whether INFO asks for credentials.
   virtual bool required() const = 0;
+  /// Whether INFO carries a nonce to sign.
+  virtual bool wants_nonce() const = 0;
+  /// Whether first operations other than CONNECT are let in, as some user.
+  virtual bool admits_silent() const = 0;
+  /// After a reload: what the user of an existing session may do now; nullptr when it is gone, or its
+  /// secret or account changed, so that the session ends.
+  virtual user_rules_ptr renewed(const user_rules& user) const = 0;
 };
 
-/// Single user, token and `users` of the configuration, with `no_auth_user`.
-std::unique_ptr<const authenticator> make_config_authenticator(
-  const config::authorization_options& options, const std::string& no_auth_user);
+/// Single user, token, `users` and nkeys of the configuration, with `no_auth_user`.
+/// `system_account`: where users of that account alone leave `$G` open, as in the Go server.
+std::shared_ptr<const authenticator> make_config_authenticator(const config::server_options& options,
+                                                               const std::string& system_account);
 
 } // namespace troupe

@@ -35,31 +35,34 @@ result<observe::node_snapshot> monitor_bridge::node() {
   s.auth_required = options.authorization.required();
   s.lame_duck = context.lame_duck.load();
 
-  observe::account_snapshot global;
-  global.name = "$G";
-  global.updated = start_;
-  auto subs = node_.subscriptions({});
-  if (!subs) return subs.error();
-  global.stats = subs->stats;
-  global.subscriptions = static_cast<uint32_t>(subs->stats.num_subscriptions);
-  observe::reactor_snapshot sum;
-  for (size_t i = 0; i < context.counters.size(); ++i)
-    sum += observe::snapshot_of(*context.counters[i], static_cast<unsigned>(i));
-  global.connections = sum.connections;
-  global.total_connections = sum.connections; // open ones and leaf nodes, as upstream counts
-  global.sent_msgs = static_cast<int64_t>(sum.out_client_msgs);
-  global.sent_bytes = static_cast<int64_t>(sum.out_client_bytes);
-  global.received_msgs = static_cast<int64_t>(sum.in_client_msgs);
-  global.received_bytes = static_cast<int64_t>(sum.in_client_bytes);
-  global.slow_consumers = static_cast<int64_t>(sum.slow_consumers.clients);
-  s.accounts.push_back(std::move(global));
-  if (!policy->system_account.empty()) {
-    observe::account_snapshot system;
-    system.name = policy->system_account;
-    system.is_system = true;
-    system.updated = start_;
-    s.accounts.push_back(std::move(system));
+  for (const routing::account_ptr& account : context.accounts->all()) {
+    auto one = snapshot_of(*account);
+    if (!one) return one.error();
+    s.accounts.push_back(std::move(*one));
   }
+  return s;
+}
+
+result<observe::account_snapshot> monitor_bridge::snapshot_of(const routing::account& account) {
+  observe::account_snapshot s;
+  s.name = account.name();
+  s.is_system = account.is_system();
+  s.updated = start_;
+  s.connections = account.connections();
+  s.total_connections = account.connections(); // open ones and leaf nodes, as upstream counts
+  const observe::account_traffic_totals traffic = account.traffic();
+  s.sent_msgs = static_cast<int64_t>(traffic.out_msgs);
+  s.sent_bytes = static_cast<int64_t>(traffic.out_bytes);
+  s.received_msgs = static_cast<int64_t>(traffic.in_msgs);
+  s.received_bytes = static_cast<int64_t>(traffic.in_bytes);
+  s.slow_consumers = static_cast<int64_t>(traffic.slow_consumers);
+  if (!account.shard_if_any(0)) return s;
+  subs_query query;
+  query.account = account.name();
+  auto subs = node_.subscriptions(query);
+  if (!subs) return subs.error();
+  s.stats = subs->stats;
+  s.subscriptions = static_cast<uint32_t>(subs->stats.num_subscriptions);
   return s;
 }
 
@@ -74,8 +77,7 @@ result<std::vector<observe::reactor_snapshot>> monitor_bridge::reactors() {
 result<observe::connections_snapshot> monitor_bridge::connections(
   const http::connections_request& q) {
   observe::connections_snapshot s;
-  s.account_known =
-    q.account.empty() || q.account == "$G" || q.account == node_.context().policy()->system_account;
+  s.account_known = q.account.empty() || node_.context().accounts->find(q.account);
   connections_query query;
   query.open = q.state != http::connection_state::closed;
   query.closed = q.state != http::connection_state::open;
@@ -99,9 +101,9 @@ result<observe::connections_snapshot> monitor_bridge::connections(
 }
 
 result<observe::subs_snapshot> monitor_bridge::subscriptions(const http::subs_request& q) {
-  if (!q.account.empty() && q.account != "$G") return observe::subs_snapshot{};
   subs_query query;
   query.list = q.want_subs;
+  query.account = q.account;
   auto all = node_.subscriptions(query);
   if (all)
     for (auto& sub : all->subs) sub.account_tag = sub.account;

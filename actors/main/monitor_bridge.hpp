@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/node/node.hpp"
+#include "actors/routing/account.hpp"
 #include "http/monitor_source.hpp"
 
 namespace troupe {
@@ -20,6 +21,8 @@ public:
   void set_monitor_port(int port) { monitor_port_ = port; }
 
 private:
+  result<observe::account_snapshot> snapshot_of(const routing::account& account);
+
   class node& node_;
   int monitor_port_;
   observe::wall_time start_;

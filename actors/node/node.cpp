@@ -44,7 +44,6 @@ session_settings settings_from(const config::server_options& o) {
   s.max_sub_tokens = o.max_sub_tokens;
   s.headers = !o.no_header_support;
   s.auth_required = o.authorization.required();
-  s.has_no_auth_user = !o.no_auth_user.empty();
   s.no_fast_producer_stall = o.no_fast_producer_stall;
   s.trace = o.trace;
   s.trace_headers_only = o.trace_headers;
@@ -102,8 +101,7 @@ struct node::parts {
 
   node_policy_ptr make_policy() const;
   void build_context();
-  std::vector<routing::shard_handle> spawn_shards();
-  void spawn_hubs(const std::vector<routing::shard_handle>& shards);
+  void spawn_hubs();
   result<listener_handle> spawn_listener();
   void advertise(server_info& info) const;
 };
@@ -116,10 +114,11 @@ node_policy_ptr node::parts::make_policy() const {
   policy->info.port = port;
   advertise(policy->info);
   policy->settings = settings_from(options);
-  policy->auth = make_config_authenticator(options.authorization, options.no_auth_user);
   policy->max_connections = options.max_connections == 0 ? -1 : options.max_connections;
   if (!options.no_system_account)
     policy->system_account = options.system_account.empty() ? "$SYS" : options.system_account;
+  policy->auth = make_config_authenticator(options, policy->system_account);
+  policy->settings.has_no_auth_user = policy->auth->admits_silent();
   return policy;
 }
 
@@ -130,25 +129,22 @@ void node::parts::build_context() {
                               / reactor_count;
   for (unsigned i = 0; i < reactor_count; ++i)
     c.counters.push_back(std::make_shared<observe::reactor_counters>());
+  auto shards = std::make_shared<routing::shard_environment>();
+  shards->pool = drivers.get();
+  shards->counters = c.counters;
+  shards->use_cache = !options.disable_sublist_cache;
+  shards->on_spawned = [this](const routing::shard_handle& shard) {
+    // The first ones come before the root, which finds them in its parts.
+    if (root) caf::anon_send(root, shard_started{shard});
+  };
+  c.accounts = std::make_shared<routing::account_directory>(std::move(shards));
+  c.accounts->apply(options, c.policy()->system_account);
 }
 
-std::vector<routing::shard_handle> node::parts::spawn_shards() {
-  auto account = std::make_shared<routing::account_info>();
-  account->name = "$G";
-  auto peers = std::make_shared<routing::shard_peers>();
+void node::parts::spawn_hubs() {
   for (unsigned i = 0; i < reactor_count; ++i)
-    peers->shards.push_back(spawn_pinned<routing::shard_actor>(
-      drivers->at(static_cast<reactor_index>(i)), account, context->counters[i],
-      !options.disable_sublist_cache));
-  for (auto& shard : peers->shards)
-    caf::anon_send(shard, routing::shard_peers_ptr(peers));
-  return peers->shards;
-}
-
-void node::parts::spawn_hubs(const std::vector<routing::shard_handle>& shards) {
-  for (unsigned i = 0; i < reactor_count; ++i)
-    hubs.push_back(spawn_pinned<client_hub>(drivers->at(static_cast<reactor_index>(i)), context,
-                                            shards[i]));
+    hubs.push_back(
+      spawn_pinned<client_hub>(drivers->at(static_cast<reactor_index>(i)), context));
   // The drivers do not run yet, so this thread may still touch the actors.
   for (auto& hub : hubs)
     static_cast<client_hub*>(caf::actor_cast<caf::abstract_actor*>(hub))->introduce(hubs);
@@ -193,13 +189,14 @@ result<void> node::start() {
   if (!bound) return bound.error();
   p_->port = bound->port;
   p_->build_context();
-  auto shards = p_->spawn_shards();
-  p_->spawn_hubs(shards);
+  routing::account_ptr global = p_->context->accounts->get(routing::global_account);
+  global->shard(0);
+  p_->spawn_hubs();
 
   node_parts parts;
   parts.options = p_->options;
   parts.context = p_->context;
-  parts.shards = std::move(shards);
+  parts.shards = global->shard_handles();
   parts.hubs = p_->hubs;
   parts.spawn_listener = [p = p_.get()] { return p->spawn_listener(); };
   parts.listener = spawn_pinned<listener_actor>(p_->drivers->at(0), *bound, p_->hubs);

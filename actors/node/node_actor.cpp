@@ -36,6 +36,7 @@ node_actor::behavior_type node_actor::make_behavior() {
   if (parts_.listener) monitor(parts_.listener);
   return {
     [this](const signal_event& e) { on_signal(e.number); },
+    [this](const shard_started& what) { monitor(what.shard); },
     [this](const lame_duck_step&) { lame_duck_tick(); },
     [this](const stop_check&) { check_stopped(); },
     [this](const describe_query&) { return describe(); },
@@ -103,6 +104,8 @@ void node_actor::on_down(const caf::down_msg& msg) {
     log::fatal("Client listener failed too often, stopping");
     return stop(1);
   }
+  // The shards of an account that is no more end by order.
+  if (msg.reason == caf::exit_reason::user_shutdown) return;
   // A reactor's shard or hub holds the state of its connections: without it the node cannot go on.
   last_error_ = system().render(msg.reason);
   log::fatal("Essential actor ended: {}, stopping", last_error_);
@@ -179,6 +182,7 @@ void node_actor::finish() {
   state_ = state::stopped;
   for (auto& hub : parts_.hubs) send_exit(hub, caf::exit_reason::user_shutdown);
   for (auto& shard : parts_.shards) send_exit(shard, caf::exit_reason::user_shutdown);
+  if (parts_.context->accounts) parts_.context->accounts->close();
   if (parts_.listener) send_exit(parts_.listener, caf::exit_reason::user_shutdown);
   log::info("Server Exiting..");
   if (parts_.on_stopped) parts_.on_stopped(exit_code_);

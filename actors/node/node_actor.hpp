@@ -30,12 +30,18 @@ namespace troupe {
 struct signal_event {
   int number = 0;
 };
+/// An account got a shard: the root monitors it from now on.
+struct shard_started {
+  routing::shard_handle shard;
+};
 struct lame_duck_step {};
 struct stop_check {};
 
 using node_handle = caf::typed_actor<
   // INT and TERM stop, USR1 reopens the log, USR2 is lame duck mode, HUP reloads.
   caf::reacts_to<signal_event>,
+  // A new part of the tree.
+  caf::reacts_to<shard_started>,
   // Its own timers.
   caf::reacts_to<lame_duck_step>,
   caf::reacts_to<stop_check>,
@@ -96,5 +102,6 @@ private:
 } // namespace troupe
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::signal_event)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::shard_started)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_step)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::stop_check)

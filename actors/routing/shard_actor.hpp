@@ -65,6 +65,9 @@ public:
 
   const char* name() const override { return "shard"; }
 
+  /// Before anybody else knows it: the account's shards on all reactors.
+  void introduce(shard_peers_ptr peers) { peers_ = std::move(peers); }
+
   // -- called by sessions of this reactor --------------------------------------------------------
 
   const account_info& account() const { return *account_; }
@@ -75,6 +78,10 @@ public:
   /// Routes one message of `from`; whether anyone was there to take it.
   bool publish(const message& m, producer& from);
   shard_core& core() { return core_; }
+  const shard_core& core() const { return core_; }
+  /// Written on this reactor, read on any thread.
+  observe::account_traffic& traffic() { return traffic_; }
+  const observe::account_traffic& traffic() const { return traffic_; }
 
   /// Sends what this turn gathered. Interest first.
   void at_turn_end() override;
@@ -102,6 +109,7 @@ private:
   shard_core core_;
   std::shared_ptr<const account_info> account_;
   std::shared_ptr<observe::reactor_counters> counters_;
+  observe::account_traffic traffic_;
   shard_peers_ptr peers_;
   std::vector<delivery_batch_ptr> outgoing_;   // by target reactor
   std::vector<producer_list> contributors_;    // who filled each of them

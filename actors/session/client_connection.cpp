@@ -38,7 +38,8 @@ client_connection::client_connection(caf::actor_config& cfg, client_hub& hub,
       hub_ref_(hub.ctrl()),
       id_(id),
       transport_(make_tcp_transport(socket.take_fd())),
-      shard_(&hub.shard()),
+      account_(hub.global_account()),
+      shard_(&account_->shard(home().index())),
       core_(*this, &hub.policy().settings, home().now()),
       gate_(hub.policy().settings.max_pending),
       core_timer_(core_timer_fired, this),
@@ -46,12 +47,20 @@ client_connection::client_connection(caf::actor_config& cfg, client_hub& hub,
       start_time_(observe::wall_now()),
       ip_(socket.ip),
       port_(socket.port),
-      kind_(socket.kind) {}
+      kind_(socket.kind) {
+  account_->enter();
+}
 
-client_connection::~client_connection() = default;
+client_connection::~client_connection() {
+  if (counted_) account_->leave();
+}
 
 client_connection::behavior_type client_connection::make_behavior() {
   return {
+    [this](const login_verdict_ptr& verdict) {
+      taken_over(verdict.get());
+      on_verdict(*verdict);
+    },
     [this](const close_one& what) { close(what.reason); },
     [this](const describe_query&) {
       auto answer = std::make_shared<observe::actor_snapshot>();
@@ -66,6 +75,9 @@ client_connection::behavior_type client_connection::make_behavior() {
 
 void client_connection::obey(const node_policy& policy) {
   core_.use(&policy.settings);
+  if (state_ != state::open) return;
+  renew_rules(*policy.auth);
+  apply_bounds();
 }
 
 // -- timers ----------------------------------------------------------------------------------------
@@ -118,6 +130,7 @@ void client_connection::flow_timer_fired(void* self, nanos now) {
 
 void client_connection::at_turn_end() {
   if (state_ <= state::open) {
+    if (has_verdict_) resume_input();
     flush();
     if (state_ <= state::open) return;
   }
@@ -157,6 +170,7 @@ void client_connection::teardown() {
   last.out_bytes = static_cast<int64_t>(out_bytes_);
   last.stop = observe::wall_now();
   last.reason = std::string(to_text(reason_));
+  if (std::exchange(counted_, false)) account_->leave();
   core_timer_.cancel();
   flow_timer_.cancel();
   home().stop_waiting(*this);

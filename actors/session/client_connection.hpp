@@ -15,10 +15,11 @@
 #include <string>
 #include <vector>
 
+#include "actors/auth/permission_core.hpp"
 #include "actors/reactor/outbox.hpp"
 #include "actors/reactor/pinned_actor.hpp"
 #include "actors/reactor/transport.hpp"
-#include "actors/routing/shard_actor.hpp"
+#include "actors/routing/account.hpp"
 #include "actors/session/client_core.hpp"
 #include "actors/session/flow_gate.hpp"
 #include "actors/session/opening_core.hpp"
@@ -27,12 +28,6 @@
 namespace troupe {
 
 class client_hub;
-
-using client_handle = caf::typed_actor<
-  // Ends the connection with this reason.
-  caf::reacts_to<close_one>,
-  // For /actorz.
-  caf::replies_to<describe_query>::with<actor_report_ptr>>;
 
 class client_connection final : public pinned<client_handle::base>,
                                 public io_handler,
@@ -79,8 +74,12 @@ protected:
 
 private:
   enum class state : uint8_t { opening, open, closing, lingering, closed };
-  struct profile {  // what CONNECT told, for monitoring and logs
-    std::string name, lang, version, user;
+  struct profile {  // who it is; made with the first word about that
+    std::string name, lang, version;  // as CONNECT told
+    std::string user;                 // as monitoring shows it
+    std::string nonce;                // as INFO told
+    user_rules_ptr rules;
+    std::unique_ptr<permission_state> permissions;  // of a user who may not do everything
   };
 
   // client_port
@@ -95,8 +94,8 @@ private:
     shard_->unsubscribe_all(subs);
   }
   bool matches(const routing::subscription& sub, std::string_view literal) override;
-  bool may_publish(std::string_view) override { return true; }
-  bool may_subscribe(std::string_view, std::string_view) override { return true; }
+  bool may_publish(std::string_view subject) override;
+  bool may_subscribe(std::string_view subject, std::string_view queue) override;
   void connected(const connect_options& who) override;
   void log_error(std::string_view text) override;
   void log_debug(std::string_view text) override;
@@ -112,8 +111,24 @@ private:
 
   void handle_io(uint32_t events);
   bool reads() const {
-    return state_ <= state::open && links_full_ == 0 && hold_until_ == nanos::zero();
+    return state_ <= state::open && links_full_ == 0 && hold_until_ == nanos::zero()
+           && !core_.login_pending();
   }
+
+  profile& who() {
+    if (!profile_) profile_ = std::make_unique<profile>();
+    return *profile_;
+  }
+  static std::string make_nonce();
+  auth_outcome admit(const auth_decision& decision);
+  bool bind(routing::account_ptr account, bool limited);
+  void take_rules(user_rules_ptr rules);
+  void apply_bounds();
+  void renew_rules(const authenticator& auth);
+  void withdraw_denied();
+  void on_verdict(const auth_decision& decision);
+  void resume_input();
+
   void read();
   void take_input(buffer* block, std::string_view bytes);
   void keep_rest(std::string_view rest);
@@ -145,7 +160,8 @@ private:
   client_id id_;
   std::unique_ptr<transport> transport_;
   std::unique_ptr<opening_core> opening_;  // only while it opens
-  routing::shard_actor* shard_;
+  routing::account_ptr account_;
+  routing::shard_actor* shard_;  // of account_, on this reactor
   client_core core_;
   outbox out_;
   flow_gate gate_;
@@ -159,6 +175,7 @@ private:
 
   std::vector<routing::producer_ref> held_;  // producers that wait for this consumer
   std::unique_ptr<profile> profile_;
+  permission_state* guard_ = nullptr;  // profile_'s, when deliveries concern it
   std::unique_ptr<observe::connection_snapshot> last_words_;  // taken when closing begins
   nanos armed_for_ = nanos::max();
   nanos last_write_progress_{};
@@ -180,7 +197,10 @@ private:
   listener_kind kind_;
   bool stages_up_ = false;  // those beyond TCP
   bool tls_first_ = false;  // TLS began before INFO
+  bool filters_ = false;    // a subscription overlaps what is denied
   bool blocked_ = false;  // the socket took no more
+  bool counted_ = true;   // among the connections of account_
+  bool has_verdict_ = false;  // a login was answered: what came behind it is still to be read
 };
 
 } // namespace troupe

@@ -107,11 +107,14 @@ void client_connection::take_input(buffer* block, std::string_view bytes) {
   uint64_t msgs = core_.in_msgs(), in_bytes = core_.in_bytes();
   if (msgs != counted_in_msgs_) {
     hub_.counters().client_msgs_in(msgs - counted_in_msgs_, in_bytes - counted_in_bytes_);
+    shard_->traffic().in_msgs.add(msgs - counted_in_msgs_);
+    shard_->traffic().in_bytes.add(in_bytes - counted_in_bytes_);
     counted_in_msgs_ = msgs;
     counted_in_bytes_ = in_bytes;
   }
   if (state_ != state::open) return;
   keep_rest(bytes.substr(used));
+  if (core_.login_pending()) update_interest();
   if (core_.deadline() < armed_for_) arm_core_timer();
 }
 

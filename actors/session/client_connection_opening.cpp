@@ -16,6 +16,7 @@ void client_connection::start(bool refused) {
   slot_ = home().watch(transport_->fd(), watched_, this, this);
   const opening_rules rules = opening_rules_of(hub_.policy(), kind_);
   if (!rules.immediate()) opening_ = std::make_unique<opening_core>(rules, home().now());
+  if (hub_.policy().auth->wants_nonce()) who().nonce = make_nonce();
   if (refused) return refuse();
   log_debug("Client connection created");
   if (!opening_) return open_session();
@@ -34,6 +35,7 @@ server_info client_connection::info() const {
   server_info told = hub_.policy().info;
   told.client_id = value(id_);
   told.client_ip = ip_;
+  if (profile_) told.nonce = profile_->nonce;
   // Whoever began with TLS reads INFO inside it, where it is a matter of course.
   if (tls_first_) told.tls_required = true;
   return told;

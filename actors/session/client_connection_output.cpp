@@ -34,6 +34,11 @@ bool client_connection::deliver(routing::subscription& sub, const routing::messa
   if (state_ != state::open) return false;
   if (m.origin == this && !core_.echo()) return false;
   if (static_cast<int64_t>(out_.pending()) > gate_.quick_limit() && drops_instead(m)) return false;
+  if (guard_) [[unlikely]] {
+    if (filters_ && !guard_->may_deliver(m.subject, shard_->core().queue_of(sub))) return false;
+    if (!m.reply.empty() && guard_->tracks_replies())
+      guard_->on_delivered(m.reply, home().now());
+  }
   ++sub.delivered;
 
   std::string_view payload = m.payload;
@@ -105,6 +110,8 @@ void client_connection::flush() {
   }
   if (out_msgs_ != counted_out_msgs_) {
     hub_.counters().client_msgs_out(out_msgs_ - counted_out_msgs_, out_bytes_ - counted_out_bytes_);
+    shard_->traffic().out_msgs.add(out_msgs_ - counted_out_msgs_);
+    shard_->traffic().out_bytes.add(out_bytes_ - counted_out_bytes_);
     counted_out_msgs_ = out_msgs_;
     counted_out_bytes_ = out_bytes_;
   }
@@ -163,6 +170,7 @@ void client_connection::release_producers() {
 void client_connection::slow_consumer(closed_reason reason) {
   if (state_ != state::open) return;
   hub_.counters().slow_consumers.clients.add(1);
+  shard_->traffic().slow_consumers.add(1);
   if (reason == closed_reason::slow_consumer_pending_bytes)
     log::info("{} - Slow Consumer Detected: MaxPending of {} Exceeded", label(),
                 gate_.max_pending());

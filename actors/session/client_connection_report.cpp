@@ -45,7 +45,7 @@ observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
   s.out_bytes = static_cast<int64_t>(out_bytes_);
   s.stalls = static_cast<int64_t>(stalls_);
   s.subscriptions = static_cast<uint32_t>(core_.subscriptions().size());
-  s.account = shard_->account().name;
+  s.account = account_->name();
   s.reactor = home().index();
   if (profile_) {
     s.name = profile_->name;

@@ -1,28 +1,186 @@
 // What the session core asks for: login, routing, subscriptions.
 #include "actors/session/client_connection.hpp"
 
+#include <caf/actor_cast.hpp>
+
+#include <sodium.h>
+
+#include <utility>
+
 #include "actors/session/client_hub.hpp"
 #include "protocol/client/encoder.hpp"
 #include "protocol/subject/subject.hpp"
 
 namespace troupe {
 
-auth_outcome client_connection::authenticate(const connect_options& who, bool) {
-  auth_decision decision = hub_.policy().auth->check(who);
-  if (!decision.ok) {
+namespace {
+
+constexpr size_t nonce_bytes = 11;
+
+} // namespace
+
+std::string client_connection::make_nonce() {
+  unsigned char raw[nonce_bytes];
+  randombytes_buf(raw, sizeof raw);
+  char text[sodium_base64_ENCODED_LEN(nonce_bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING)];
+  return sodium_bin2base64(text, sizeof text, raw, sizeof raw,
+                           sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+// -- login -----------------------------------------------------------------------------------------
+
+auth_outcome client_connection::authenticate(const connect_options& options, bool) {
+  login_request request;
+  request.who = options;
+  request.host = ip_;
+  request.client_id = value(id_);
+  if (profile_) request.nonce = profile_->nonce;
+  auth_decision decision = hub_.policy().auth->check(request);
+  if (decision.what != auth_decision::outcome::deferred) return admit(decision);
+  who().user = decision.shown;
+  hub_.check_elsewhere(std::move(decision.work), caf::actor_cast<client_handle>(ctrl()));
+  return {.pending = true};
+}
+
+auth_outcome client_connection::admit(const auth_decision& decision) {
+  who().user = decision.shown;
+  if (decision.what != auth_decision::outcome::accepted) {
     hub_.counters().auth_errors.add(1);
-    return {};
+    log_debug("Login refused: " + decision.why);
+    return {.reason = decision.reason};
   }
-  if (!profile_) profile_ = std::make_unique<profile>();
-  profile_->user = std::move(decision.user);
+  routing::account_ptr account = hub_.find_account(decision.user->account);
+  if (!account) {
+    hub_.counters().auth_errors.add(1);
+    log_error("Account " + decision.user->account + " is not there");
+    return {.reason = closed_reason::missing_account, .err = err_text::account_registration};
+  }
+  if (!bind(std::move(account), true))
+    return {.reason = closed_reason::max_account_connections_exceeded,
+            .err = err_text::max_account_connections};
+  take_rules(decision.user);
+  apply_bounds();
   return {.ok = true};
 }
 
+void client_connection::take_rules(user_rules_ptr rules) {
+  profile& p = who();
+  p.rules = std::move(rules);
+  guard_ = nullptr;
+  filters_ = false;
+  p.permissions.reset();
+  if (p.rules->permissions) {
+    p.permissions = std::make_unique<permission_state>(p.rules->permissions);
+    if (p.permissions->tracks_replies()) guard_ = p.permissions.get();
+  }
+  core_.restrict(p.permissions != nullptr);
+}
+
+bool client_connection::may_publish(std::string_view subject) {
+  return profile_->permissions->may_publish(subject, home().now());
+}
+
+bool client_connection::may_subscribe(std::string_view subject, std::string_view queue) {
+  permission_state& permissions = *profile_->permissions;
+  if (!permissions.may_subscribe(subject, queue)) return false;
+  if (permissions.needs_delivery_filter(subject, queue)) {
+    filters_ = true;
+    guard_ = &permissions;
+  }
+  return true;
+}
+
+// -- reload ----------------------------------------------------------------------------------------
+
+void client_connection::renew_rules(const authenticator& auth) {
+  if (core_.login_pending()) return;
+  if (!profile_ || !profile_->rules) {
+    // It has not said who it is. Where that was not needed so far and is now, it is too late.
+    if (core_.login_is_overdue(auth.required() && !auth.admits_silent()))
+      core_.end(err_text::authorization_violation, closed_reason::authentication_failure);
+    return;
+  }
+  user_rules_ptr now = auth.renewed(*profile_->rules);
+  if (!now)
+    return core_.end(err_text::authorization_violation, closed_reason::authentication_failure);
+  if (now == profile_->rules) return;
+  const bool same_permissions = now->listed == profile_->rules->listed;
+  if (same_permissions) {
+    profile_->rules = std::move(now);  // the state of the session's permissions goes on
+  } else {
+    take_rules(std::move(now));
+    withdraw_denied();
+  }
+}
+
+void client_connection::withdraw_denied() {
+  if (!profile_->permissions) return;
+  std::vector<std::pair<routing::subscription*, std::string>> denied;
+  std::string subject;
+  core_.subscriptions().for_each([&](routing::subscription& sub) {
+    shard_->core().subject_of(sub, subject);
+    const std::string_view queue = shard_->core().queue_of(sub);
+    if (!may_subscribe(subject, queue))
+      denied.emplace_back(&sub, err_text::subscription_withdrawn(subject, queue, sub.sid()));
+  });
+  for (auto& [sub, text] : denied) core_.withdraw(*sub, text);
+}
+
+/// Moves the session to an account; false: that one is full. It has no subscription at that moment.
+bool client_connection::bind(routing::account_ptr account, bool limited) {
+  if (account == account_) return true;
+  const int64_t most = account->rules()->limits.max_connections;
+  if (limited && most >= 0 && account->connections() >= most) return false;
+  account->enter();
+  account_->leave();
+  account_ = std::move(account);
+  shard_ = &account_->shard(home().index());
+  return true;
+}
+
+void client_connection::apply_bounds() {
+  const auto rules = account_->rules();
+  const int64_t node_payload = hub_.policy().settings.max_payload;
+  session_bounds bounds{rules->limits.max_payload, rules->limits.max_subscriptions};
+  if (profile_ && profile_->rules) {
+    const user_rules& user = *profile_->rules;
+    if (user.max_payload) bounds.max_payload = *user.max_payload;
+    if (user.max_subscriptions) bounds.max_subscriptions = *user.max_subscriptions;
+  }
+  if (bounds.max_payload > node_payload) bounds.max_payload = node_payload;
+  core_.bound(bounds);
+}
+
+void client_connection::on_verdict(const auth_decision& decision) {
+  if (state_ != state::open || !core_.login_pending()) return;
+  core_.login_done(admit(decision));
+  // Reading goes on at the end of the turn: a message of ours must not resume others (see
+  // reactor::drain_inbound).
+  has_verdict_ = true;
+  home().flush_later(*this);
+}
+
+void client_connection::resume_input() {
+  has_verdict_ = false;
+  home().drain_inbound();
+  if (state_ != state::open) return;
+  if (partial_bytes_ > 0) {
+    buffer_ref rest = std::move(partial_);
+    partial_ = buffer_ref();
+    const size_t n = std::exchange(partial_bytes_, 0);
+    take_input(rest.get(), {rest->data(), n});
+  }
+  update_interest();
+}
+
+// -- INFO ------------------------------------------------------------------------------------------
+
 std::string client_connection::connect_info() {
   server_info told = info();
+  told.max_payload = static_cast<int32_t>(core_.max_payload());
   told.connect_info = true;
-  told.remote_account = shard_->account().name;
-  told.account_is_system = shard_->account().is_system;
+  told.remote_account = account_->name();
+  told.account_is_system = account_->is_system();
   return encode_info(told);
 }
 
@@ -33,6 +191,8 @@ void client_connection::announce_lame_duck() {
   told.connect_urls.clear();
   client_connection::send(encode_info(told));
 }
+
+// -- routing ---------------------------------------------------------------------------------------
 
 bool client_connection::publish(const op& o) {
   routing::message m;
@@ -60,9 +220,10 @@ bool client_connection::matches(const routing::subscription& sub, std::string_vi
 }
 
 void client_connection::connected(const connect_options& who) {
-  profile_->name = who.name;
-  profile_->lang = who.lang;
-  profile_->version = who.version;
+  profile& p = this->who();
+  p.name = who.name;
+  p.lang = who.lang;
+  p.version = who.version;
 }
 
 uint64_t client_connection::random(uint64_t bound) {

@@ -1,6 +1,7 @@
 #include "actors/session/client_core.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/client/encoder.hpp"
 #include "protocol/json/reader.hpp"
@@ -46,25 +47,16 @@ void client_core::arm_first_ping(nanos now) {
 
 size_t client_core::on_bytes(std::string_view in, nanos now) {
   limits_.max_control_line = settings_->max_control_line;
-  limits_.max_payload = settings_->max_payload;
+  limits_.max_payload = max_payload();
   size_t used = 0;
   bool active = false;
   op o;
   needed_ = 0;
-  while (!closed_ && used < in.size()) {
+  while (!closed_ && !pending_login_ && used < in.size()) {
     std::string_view rest = in.substr(used);
     if (awaiting_auth() && (rest[0] | 0x20) != 'c') {
-      if (!settings_->has_no_auth_user) {
-        auth_violation(closed_reason::authentication_failure);
-        break;
-      }
-      connect_received_ = true;
-      auth_deadline_ = nanos::max();
-      auth_outcome outcome = port_.authenticate({}, true);
-      if (!outcome.ok) {
-        auth_violation(outcome.reason);
-        break;
-      }
+      login_without_connect();
+      continue;
     }
     next_op(rest, limits_, o);
     if (o.kind == op_kind::need_more) {
@@ -84,6 +76,24 @@ size_t client_core::on_bytes(std::string_view in, nanos now) {
   }
   if (active) last_in_ = last_activity_ = now;
   return used;
+}
+
+void client_core::login_without_connect() {
+  if (!settings_->has_no_auth_user) return auth_violation();
+  connect_received_ = true;
+  auth_deadline_ = nanos::max();
+  auth_outcome outcome = port_.authenticate({}, true);
+  if (outcome.pending)
+    pending_login_ = std::make_unique<waiting_login>(waiting_login{{}, true});
+  else if (!outcome.ok)
+    auth_violation(outcome);
+}
+
+void client_core::login_done(const auth_outcome& outcome) {
+  auto waiting = std::exchange(pending_login_, nullptr);
+  if (!waiting || closed_) return;
+  if (!waiting->implicit) return finish_connect(waiting->who, outcome);
+  if (!outcome.ok) auth_violation(outcome);
 }
 
 void client_core::handle(const op& o, nanos now) {
@@ -160,15 +170,21 @@ void client_core::on_connect(std::string_view json, nanos now) {
   wants_headers_ = who.headers;
   headers_ = limits_.headers = settings_->headers && who.headers;
   no_responders_ = who.no_responders;
-  who.jwt.clear();  // there is no operator mode here
+  if (!settings_->operator_mode) who.jwt.clear();
   if (!first) {
     auto all = subs_.take_all();
     port_.unsubscribe_all(all);
   }
   auth_outcome outcome = port_.authenticate(who, first);
-  if (!outcome.ok) return auth_violation(outcome.reason);
-  if (who.new_account || !who.account.empty())
-    return auth_violation(closed_reason::authentication_failure);
+  if (outcome.pending)
+    pending_login_ = std::make_unique<waiting_login>(waiting_login{std::move(who)});
+  else
+    finish_connect(who, outcome);
+}
+
+void client_core::finish_connect(const connect_options& who, const auth_outcome& outcome) {
+  if (!outcome.ok) return auth_violation(outcome);
+  if (who.new_account || !who.account.empty()) return auth_violation();
   port_.connected(who);
   if (who.protocol < 0 || who.protocol > 1)
     return fail(err_text::bad_client_protocol, closed_reason::bad_client_protocol_version);
@@ -178,8 +194,8 @@ void client_core::on_connect(std::string_view json, nanos now) {
   if (verbose_) port_.send(ok_line);
 }
 
-void client_core::auth_violation(closed_reason reason) {
-  fail(err_text::authorization_violation, reason);
+void client_core::auth_violation(const auth_outcome& outcome) {
+  fail(outcome.err, outcome.reason);
 }
 
 void client_core::fail(std::string_view err, closed_reason reason) {
@@ -240,8 +256,7 @@ void client_core::on_sub(const op& o) {
   }
   if (settings_->max_sub_tokens > 0 && num_tokens(o.subject) > settings_->max_sub_tokens)
     return send_err(err_text::too_many_tokens(o.subject));
-  if (settings_->max_subscriptions > 0
-      && subs_.size() >= static_cast<size_t>(settings_->max_subscriptions))
+  if (max_subscriptions() > 0 && subs_.size() >= static_cast<size_t>(max_subscriptions()))
     return send_err(err_text::max_subscriptions);
   if (!subs_.find(o.sid)) {
     routing::subscription* sub = port_.subscribe(o.subject, o.queue, o.sid);
@@ -266,6 +281,16 @@ void client_core::on_unsub(const op& o) {
 void client_core::expired(routing::subscription& sub) {
   subs_.erase(&sub);
   port_.unsubscribe(sub);
+}
+
+void client_core::withdraw(routing::subscription& sub, std::string_view err) {
+  port_.log_error(err);
+  send_err(err);
+  expired(sub);
+}
+
+void client_core::end(std::string_view err, closed_reason reason) {
+  if (!closed_) fail(err, reason);
 }
 
 void client_core::shut() {
@@ -295,6 +320,10 @@ void client_core::on_deadline(nanos now) {
   if (auth_deadline_ <= now) {
     auth_deadline_ = nanos::max();
     return fail(err_text::authentication_timeout, closed_reason::authentication_timeout);
+  }
+  if (expiry_deadline_ <= now) {
+    expiry_deadline_ = nanos::max();
+    return fail(err_text::user_expired, closed_reason::authentication_expired);
   }
   if (ping_deadline_ <= now) on_ping_deadline(now);
 }

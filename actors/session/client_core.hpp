@@ -7,6 +7,7 @@
 // does nothing more.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,10 +23,18 @@
 
 namespace troupe {
 
-/// How an authentication attempt ended.
+/// How an authentication attempt ended, or that it goes on elsewhere.
 struct auth_outcome {
   bool ok = false;
+  bool pending = false;  // the answer comes with `login_done`
   closed_reason reason = closed_reason::authentication_failure;
+  std::string_view err = err_text::authorization_violation;  // not ok: what the client reads
+};
+
+/// Bounds of one session that differ from the node's; -1: the node's.
+struct session_bounds {
+  int64_t max_payload = -1;
+  int64_t max_subscriptions = -1;
 };
 
 /// What a client session needs from its surroundings.
@@ -36,6 +45,7 @@ public:
   /// Ends the connection once what is queued has been flushed.
   virtual void close(closed_reason reason) = 0;
   /// Checks who it is and binds the session to an account. `first` is false for a second CONNECT.
+  /// Where the answer takes time it is `pending`, and nothing more is read until `login_done`.
   virtual auth_outcome authenticate(const connect_options& who, bool first) = 0;
   /// The INFO line that follows the first PING.
   virtual std::string connect_info() = 0;
@@ -76,15 +86,34 @@ public:
   size_t on_bytes(std::string_view in, nanos now);
   size_t needed() const { return needed_; }
   /// The next moment at which on_deadline has something to do.
-  nanos deadline() const { return auth_deadline_ < ping_deadline_ ? auth_deadline_ : ping_deadline_; }
+  nanos deadline() const { return std::min({auth_deadline_, ping_deadline_, expiry_deadline_}); }
   void on_deadline(nanos now);
+
+  /// The answer to a login that was pending. What came behind it can be read again afterwards.
+  void login_done(const auth_outcome& outcome);
+  bool login_pending() const { return pending_login_ != nullptr; }
+  /// The login ends at that moment; nanos::max(): never.
+  void expire_at(nanos when) { expiry_deadline_ = when; }
 
   /// The session's subscription reached its bound and was delivered its last message.
   void expired(routing::subscription& sub);
+  /// A reload took the permission for it away: tells the client and removes it.
+  void withdraw(routing::subscription& sub, std::string_view err);
+  /// Ends the session for a reason of the node's.
+  void end(std::string_view err, closed_reason reason);
+  /// A reload made a login necessary: whether this client has spoken already, without one.
+  bool login_is_overdue(bool necessary) const {
+    return necessary && !connect_received_ && auth_deadline_ == nanos::max();
+  }
   /// The connection goes down: gives back all subscriptions.
   void shut();
   /// A reload: new limits from now on.
   void use(const session_settings* settings) { settings_ = settings; }
+  /// Limits of the user or the account, where they are narrower or wider than the node's.
+  void bound(const session_bounds& bounds) { bounds_ = bounds; }
+  int64_t max_payload() const {
+    return bounds_.max_payload >= 0 ? bounds_.max_payload : settings_->max_payload;
+  }
 
   /// Whether the user has permissions that must be asked for.
   void restrict(bool on) { restricted_ = on; }
@@ -101,10 +130,21 @@ public:
   int64_t pings_out() const { return pings_out_; }
 
 private:
+  /// A CONNECT, or a first operation of a client without one, that waits for its answer.
+  struct waiting_login {
+    connect_options who;
+    bool implicit = false;
+  };
+
   bool awaiting_auth() const { return settings_->auth_required && !connect_received_; }
   void handle(const op& o, nanos now);
   void on_connect(std::string_view json, nanos now);
-  void check_connect();
+  void login_without_connect();
+  void finish_connect(const connect_options& who, const auth_outcome& outcome);
+  int64_t max_subscriptions() const {
+    return bounds_.max_subscriptions >= 0 ? bounds_.max_subscriptions
+                                          : settings_->max_subscriptions;
+  }
   void on_pub(const op& o);
   void on_sub(const op& o);
   void on_unsub(const op& o);
@@ -113,7 +153,7 @@ private:
   void on_info(std::string_view json);
   void on_violation(const op& o);
   void answer_no_responders(const op& o);
-  void auth_violation(closed_reason reason);
+  void auth_violation(const auth_outcome& outcome = {});
   void fail(std::string_view err, closed_reason reason);
   void send_err(std::string_view text);
   void arm_first_ping(nanos now);
@@ -128,6 +168,9 @@ private:
   nanos start_;
   nanos auth_deadline_ = nanos::max();
   nanos ping_deadline_ = nanos::max();
+  nanos expiry_deadline_ = nanos::max();
+  session_bounds bounds_;
+  std::unique_ptr<const waiting_login> pending_login_;
   nanos last_in_;        // client data or PING
   nanos last_activity_;  // as shown in monitoring
   nanos rtt_start_ = std::chrono::hours(-24);  // long ago, even on a machine just booted

@@ -17,19 +17,61 @@ accepted_socket::~accepted_socket() {
 }
 
 namespace {
-/// How many connections /actorz lists under one hub.
+
+/// How many connections and shards /actorz lists under one hub.
 constexpr size_t described_connections = 1024;
+constexpr size_t described_shards = 256;
+
+void add_stats(observe::sublist_stats& sum, const routing::shard_stats& stats) {
+  observe::sublist_stats one;
+  one.num_subscriptions = stats.num_subs;
+  one.num_cache = stats.num_cache;
+  one.num_inserts = stats.num_inserts;
+  one.num_removes = stats.num_removes;
+  one.num_matches = stats.num_matches;
+  one.cache_hits = stats.cache_hits;
+  one.max_fanout = stats.max_fanout;
+  one.total_fanout = stats.total_fanout;
+  one.cached_results = stats.num_cache;
+  sum += one;
+}
+
+void list_subscriptions(const routing::shard_actor& shard,
+                        std::vector<observe::sub_snapshot>& list) {
+  shard.core().for_each([&](const routing::subscription& sub, std::string_view subject) {
+    observe::sub_snapshot one;
+    one.account = shard.account().name;
+    one.subject = std::string(subject);
+    one.queue = std::string(shard.core().queue_of(sub));
+    one.sid = std::string(sub.sid());
+    one.msgs = static_cast<int64_t>(sub.delivered);
+    one.max = static_cast<int64_t>(sub.max);
+    one.cid = value(sub.owner->id());
+    list.push_back(std::move(one));
+  });
+}
+
+observe::actor_snapshot describe_shard(routing::shard_actor& shard, reactor_index reactor,
+                                       nanos uptime) {
+  observe::actor_snapshot one;
+  one.kind = "shard";
+  one.name = shard.account().name + " on reactor " + std::to_string(reactor);
+  one.state = "running";
+  // Counting takes from the mailbox: one that sleeps would not be woken by a message any more.
+  auto& waiting = shard.mailbox();
+  one.mailbox_depth = waiting.blocked() || waiting.closed() ? 0 : waiting.size();
+  one.uptime = uptime;
+  return one;
+}
+
 } // namespace
 
-client_hub::client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> node,
-                       routing::shard_handle shard)
+client_hub::client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> node)
     : pinned(cfg),
       node_(std::move(node)),
       policy_(node_->policy()),
       counters_(node_->counters[home().index()]),
-      shard_ref_(std::move(shard)),
-      shard_(static_cast<routing::shard_actor*>(
-        caf::actor_cast<caf::abstract_actor*>(shard_ref_))),
+      global_(node_->accounts->get(routing::global_account)),
       started_(steady_now()) {}
 
 client_hub::behavior_type client_hub::make_behavior() {
@@ -60,6 +102,26 @@ client_hub::behavior_type client_hub::make_behavior() {
 void client_hub::on_exit() {
   for (auto& [id, c] : clients_) c->close(closed_reason::server_shutdown);
   hubs_.clear();
+  if (login_worker_) anon_send_exit(login_worker_, caf::exit_reason::user_shutdown);
+  login_worker_ = nullptr;
+}
+
+routing::account_ptr client_hub::find_account(const std::string& name) const {
+  return name == global_->name() ? global_ : node_->accounts->find(name);
+}
+
+void client_hub::check_elsewhere(std::function<auth_decision()> work, client_handle client) {
+  if (!login_worker_)
+    login_worker_ = system().spawn<caf::detached + caf::hidden>(login_worker);
+  auto task = std::make_shared<login_task>();
+  task->work = std::move(work);
+  task->done = [client = std::move(client)](auth_decision decision) {
+    auto verdict = std::make_shared<const auth_decision>(std::move(decision));
+    handed_over(verdict.get());
+    caf::anon_send(client, std::move(verdict));
+  };
+  handed_over(task.get());
+  caf::anon_send(login_worker_, std::move(task));
 }
 
 void client_hub::obey(const node_policy_ptr& policy) {
@@ -142,29 +204,13 @@ hub_report_ptr client_hub::report(const connections_query& q) const {
 
 subs_report_ptr client_hub::report_subs(const subs_query& q) {
   auto answer = std::make_shared<observe::subs_snapshot>();
-  auto stats = shard_->core().get_stats();
-  answer->stats.num_subscriptions = stats.num_subs;
-  answer->stats.num_cache = stats.num_cache;
-  answer->stats.num_inserts = stats.num_inserts;
-  answer->stats.num_removes = stats.num_removes;
-  answer->stats.num_matches = stats.num_matches;
-  answer->stats.cache_hits = stats.cache_hits;
-  answer->stats.max_fanout = stats.max_fanout;
-  answer->stats.total_fanout = stats.total_fanout;
-  answer->stats.cached_results = stats.num_cache;
-  handed_over(answer.get());
-  if (!q.list) return answer;
-  shard_->core().for_each([&](const routing::subscription& sub, std::string_view subject) {
-    observe::sub_snapshot one;
-    one.account = shard_->account().name;
-    one.subject = std::string(subject);
-    one.queue = std::string(shard_->core().queue_of(sub));
-    one.sid = std::string(sub.sid());
-    one.msgs = static_cast<int64_t>(sub.delivered);
-    one.max = static_cast<int64_t>(sub.max);
-    one.cid = value(sub.owner->id());
-    answer->subs.push_back(std::move(one));
-  });
+  for (const routing::account_ptr& account : node_->accounts->all()) {
+    if (!q.account.empty() && account->name() != q.account) continue;
+    routing::shard_actor* shard = account->shard_if_any(home().index());
+    if (!shard) continue;
+    add_stats(answer->stats, shard->core().get_stats());
+    if (q.list) list_subscriptions(*shard, answer->subs);
+  }
   handed_over(answer.get());
   return answer;
 }
@@ -176,15 +222,11 @@ actor_report_ptr client_hub::describe() {
   answer->state = "running";
   answer->uptime = steady_now() - started_;
 
-  observe::actor_snapshot shard;
-  shard.kind = "shard";
-  shard.name = shard_->account().name + " on reactor " + std::to_string(home().index());
-  shard.state = "running";
-  // Counting takes from the mailbox: one that sleeps would not be woken by a message any more.
-  auto& waiting = shard_->mailbox();
-  shard.mailbox_depth = waiting.blocked() || waiting.closed() ? 0 : waiting.size();
-  shard.uptime = answer->uptime;
-  answer->children.push_back(std::move(shard));
+  for (const routing::account_ptr& account : node_->accounts->all()) {
+    if (answer->children.size() >= described_shards) break;
+    if (routing::shard_actor* shard = account->shard_if_any(home().index()))
+      answer->children.push_back(describe_shard(*shard, home().index(), answer->uptime));
+  }
 
   observe::actor_snapshot clients;
   clients.kind = "clients";

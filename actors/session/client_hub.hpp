@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "actors/reactor/pinned_actor.hpp"
-#include "actors/routing/shard_actor.hpp"
+#include "actors/auth/login_worker.hpp"
+#include "actors/routing/account.hpp"
 #include "actors/session/node_context.hpp"
 #include "actors/session/session_messages.hpp"
 
@@ -18,9 +19,7 @@ class client_connection;
 
 class client_hub final : public pinned<hub_handle::base> {
 public:
-  /// `shard` lives on the same reactor and outlives the hub's connections.
-  client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> node,
-             routing::shard_handle shard);
+  client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> node);
 
   const char* name() const override { return "clients"; }
 
@@ -28,13 +27,18 @@ public:
   /// The rules in force on this reactor.
   const node_policy& policy() const { return *policy_; }
   observe::reactor_counters& counters() { return *counters_; }
-  routing::shard_actor& shard() { return *shard_; }
+  /// Where a session stands before its login.
+  const routing::account_ptr& global_account() const { return global_; }
+  /// nullptr: there is none of that name.
+  routing::account_ptr find_account(const std::string& name) const;
   /// The hubs of all reactors, by index; set before the first client arrives.
   void introduce(std::vector<hub_handle> hubs) { hubs_ = std::move(hubs); }
 
   // -- called by connections of this reactor -----------------------------------------------------
 
   void remove(client_connection& c, observe::connection_snapshot last_words);
+  /// Runs the slow part of a login on a thread of its own; `client` hears the verdict.
+  void check_elsewhere(std::function<auth_decision()> work, client_handle client);
   /// Holds a producer back wherever it lives; lets it go on.
   void hold_producer_of(const routing::producer_ref& p, nanos until);
   void release_producer_of(const routing::producer_ref& p);
@@ -55,8 +59,8 @@ private:
   std::shared_ptr<node_context> node_;
   node_policy_ptr policy_;
   std::shared_ptr<observe::reactor_counters> counters_;
-  routing::shard_handle shard_ref_;
-  routing::shard_actor* shard_;
+  routing::account_ptr global_;
+  login_worker_handle login_worker_;  // made when needed
   std::vector<hub_handle> hubs_;
   std::unordered_map<uint64_t, client_connection*> clients_;
   std::deque<observe::connection_snapshot> closed_;

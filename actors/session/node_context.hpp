@@ -14,6 +14,7 @@
 
 #include "actors/auth/auth_core.hpp"
 #include "actors/observe/counters.hpp"
+#include "actors/routing/account.hpp"
 #include "actors/session/session_settings.hpp"
 #include "protocol/client/connect.hpp"
 
@@ -31,6 +32,8 @@ using node_policy_ptr = std::shared_ptr<const node_policy>;
 
 struct node_context {
   std::vector<std::shared_ptr<observe::reactor_counters>> counters;  // by reactor
+
+  std::shared_ptr<routing::account_directory> accounts;
 
   std::atomic<uint64_t> next_client_id{1};
   std::atomic<int64_t> open_clients{0};

@@ -72,6 +72,7 @@ struct hub_report {
 };
 struct subs_query {
   bool list = false;
+  std::string account;  // empty: all
 };
 struct describe_query {};
 
@@ -81,6 +82,17 @@ using accepted_socket_ptr = std::shared_ptr<accepted_socket>;
 using hub_report_ptr = std::shared_ptr<hub_report>;
 using subs_report_ptr = std::shared_ptr<observe::subs_snapshot>;
 using actor_report_ptr = std::shared_ptr<observe::actor_snapshot>;
+
+/// How a login that took its time ended.
+using login_verdict_ptr = std::shared_ptr<const auth_decision>;
+
+using client_handle = caf::typed_actor<
+  // The answer to a login.
+  caf::reacts_to<login_verdict_ptr>,
+  // Ends the connection with this reason.
+  caf::reacts_to<close_one>,
+  // For /actorz.
+  caf::replies_to<describe_query>::with<actor_report_ptr>>;
 
 using hub_handle = caf::typed_actor<
   // A new client for this reactor.
@@ -102,6 +114,7 @@ using hub_handle = caf::typed_actor<
 
 } // namespace troupe
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::login_verdict_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::accepted_socket_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::node_policy_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::hold_producer)

@@ -20,6 +20,8 @@ struct session_settings {
   bool auth_required = false;
   /// First operations other than CONNECT are let in as this user.
   bool has_no_auth_user = false;
+  /// Users show JWTs; without it what CONNECT says there is dropped.
+  bool operator_mode = false;
   bool no_fast_producer_stall = false;
   bool trace = false;
   bool trace_headers_only = false;  // payload lines of traces show headers, not bodies

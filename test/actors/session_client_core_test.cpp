@@ -336,3 +336,85 @@ TEST_CASE("client core: shutting gives all subscriptions back once", "[session][
   CHECK(c.port.calls.back() == "unsubscribe all 2");
   CHECK(c.core.subscriptions().size() == 0);
 }
+
+// -- logins that take their time --------------------------------------------------------------------
+
+TEST_CASE("client core: nothing is read while a login waits for its answer", "[session][core]") {
+  virtual_client c(with_auth());
+  c.port.auth = {.pending = true};
+  c.connect(R"(,"user":"u")").in("SUB a 1\r\nPING\r\n");
+  CHECK(c.core.login_pending());
+  CHECK(c.out().empty());
+  c.core.login_done({.ok = true});
+  CHECK_FALSE(c.core.login_pending());
+  c.in("");
+  CHECK(c.port.calls == names{"authenticate u first", "connected ", "subscribe a [] 1", "send PONG\r\n",
+                              "send INFO {connect_info}\r\n"});
+}
+
+TEST_CASE("client core: a login refused late ends like any other", "[session][core]") {
+  virtual_client c(with_auth());
+  c.port.auth = {.pending = true};
+  c.connect(R"(,"user":"u")").in("PUB a 0\r\n\r\n");
+  c.core.login_done({});
+  c.in("");
+  CHECK(c.out() == err("Authorization Violation"));
+  CHECK(c.reason() == "Authentication Failure");
+  CHECK(c.port.calls.back() != "publish a [] -1 ");
+}
+
+TEST_CASE("client core: a first operation of a client without CONNECT may have to wait too",
+          "[session][core]") {
+  session_settings s = with_auth();
+  s.has_no_auth_user = true;
+  virtual_client c(s);
+  c.port.auth = {.pending = true};
+  c.in("SUB a 1\r\n");
+  CHECK(c.core.login_pending());
+  c.core.login_done({.ok = true});
+  c.in("");
+  CHECK(c.out() == "+OK\r\n");
+}
+
+TEST_CASE("client core: an account that is full says so", "[session][core]") {
+  virtual_client c(with_auth());
+  c.port.auth = {.reason = closed_reason::max_account_connections_exceeded,
+                 .err = err_text::max_account_connections};
+  c.connect();
+  CHECK(c.out() == err("maximum account active connections exceeded"));
+  CHECK(c.reason() == "Maximum Account Connections Exceeded");
+}
+
+TEST_CASE("client core: bounds of a user or an account replace the node's", "[session][core]") {
+  virtual_client c;
+  c.connect();
+  c.core.bound({.max_payload = 3, .max_subscriptions = 1});
+  c.in("SUB a 1\r\nSUB b 2\r\n");
+  CHECK(c.out() == err("maximum subscriptions exceeded"));
+  c.in("PUB a 3\r\nabc\r\nPUB a 4\r\n");
+  CHECK(c.out() == err("Maximum Payload Violation"));
+}
+
+TEST_CASE("client core: a login that expires ends the session at its moment", "[session][core]") {
+  using namespace std::chrono_literals;
+  virtual_client c;
+  c.connect();
+  c.core.expire_at(c.now + 1500ms);
+  c.pass(1499ms);
+  CHECK(c.reason().empty());
+  c.pass(1ms);
+  CHECK(c.out() == err("User Authentication Expired"));
+  CHECK(c.reason() == "Authentication Expired");
+}
+
+TEST_CASE("client core: a subscription whose permission went is named and gone", "[session][core]") {
+  virtual_client c;
+  c.connect().in("SUB a 7\r\n");
+  routing::subscription* sub = nullptr;
+  c.core.subscriptions().for_each([&](routing::subscription& s) { sub = &s; });
+  REQUIRE(sub);
+  c.core.withdraw(*sub, err_text::subscription_withdrawn("a", "", "7"));
+  CHECK(c.out() == err("Permissions Violation for Subscription to \"a\" (sid \"7\")"));
+  CHECK(c.core.subscriptions().size() == 0);
+  CHECK(c.reason().empty());
+}

@@ -37,6 +37,8 @@ def _python(text):
 def _is_cpp_container(head):
     # `struct x f() {` is a function, `struct x : y<sizeof(z)> {` is not: look before the first
     # parenthesis that is not part of an alignas, decltype or attribute.
+    # A macro call without a semicolon may stand before a namespace.
+    head = re.sub(r"\bCAF_[A-Z_]+\([^()]*\)", "", head)
     plain = re.sub(r"\b(alignas|decltype|sizeof|requires|__attribute__)\s*\([^()]*\)|\[\[.*?\]\]", "", head)
     plain = re.sub(r"\btemplate\s*<[^{}]*?>\s*(?=[a-z])", "", plain)
     plain = re.sub(r"<[^<>{};]*>", "", plain)

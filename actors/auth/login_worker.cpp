@@ -1,0 +1,24 @@
+#include "actors/auth/login_worker.hpp"
+
+#include <exception>
+
+#include "actors/reactor/handover.hpp"
+
+namespace troupe {
+
+login_worker_handle::behavior_type login_worker(login_worker_handle::pointer) {
+  return {
+    [](const login_task_ptr& task) {
+      taken_over(task.get());
+      auth_decision decision;
+      try {
+        decision = task->work();
+      } catch (const std::exception& e) {
+        decision = auth_decision::refuse(std::string("the check failed: ") + e.what());
+      }
+      task->done(std::move(decision));
+    },
+  };
+}
+
+} // namespace troupe

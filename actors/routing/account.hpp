@@ -1,0 +1,120 @@
+// An account of the node as routing sees it: its name, its rules, its counters and one shard per
+// reactor.
+//
+// Shards come into being together, when a session first binds to the account, already introduced to
+// each other: a subscription made in the turn of a login is told to the others before the login is
+// confirmed. An account without a session costs its name and its rules.
+//
+// Thread: any; what belongs to one reactor (its shard) is called on that reactor only. Accounts are
+// held by shared_ptr; the directory or the last reference ends the shards.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/routing/shard_actor.hpp"
+#include "config/options.hpp"
+
+namespace troupe::routing {
+
+/// What the shards of all accounts have in common.
+struct shard_environment {
+  driver_pool* pool = nullptr;
+  std::vector<std::shared_ptr<observe::reactor_counters>> counters;  // by reactor
+  bool use_cache = true;
+  /// Told about each new shard, on the thread that needed it: whoever supervises monitors it.
+  std::function<void(const shard_handle&)> on_spawned;
+};
+
+class account {
+public:
+  using rules_ptr = std::shared_ptr<const config::account_options>;
+
+  account(std::string name, bool is_system, std::shared_ptr<const shard_environment> env);
+  ~account();
+  account(const account&) = delete;
+  account& operator=(const account&) = delete;
+
+  const std::string& name() const { return info_->name; }
+  bool is_system() const { return info_->is_system; }
+
+  /// What the configuration says of it now; never nullptr. A reload replaces it.
+  rules_ptr rules() const;
+  void set_rules(rules_ptr rules);
+
+  /// The account's shard on a reactor; makes all of them at the first call.
+  shard_actor& shard(reactor_index r) {
+    if (!ready_.load(std::memory_order_acquire)) spawn();
+    return *shards_[r];
+  }
+  /// nullptr as long as no session was bound.
+  shard_actor* shard_if_any(reactor_index r) const {
+    return ready_.load(std::memory_order_acquire) ? shards_[r] : nullptr;
+  }
+  std::vector<shard_handle> shard_handles() const;
+
+  /// A session binds to it or leaves it.
+  void enter() {
+    connections_.fetch_add(1, std::memory_order_relaxed);
+    total_connections_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void leave() { connections_.fetch_sub(1, std::memory_order_relaxed); }
+  int64_t connections() const { return connections_.load(std::memory_order_relaxed); }
+  int64_t total_connections() const { return total_connections_.load(std::memory_order_relaxed); }
+  /// Sum over the reactors.
+  observe::account_traffic_totals traffic() const;
+
+  /// Ends the shards. Sessions must not use them afterwards.
+  void close();
+
+private:
+  void spawn();
+
+  std::shared_ptr<const account_info> info_;
+  std::shared_ptr<const shard_environment> env_;
+  mutable std::mutex mutex_;  // of rules_ and of spawn
+  rules_ptr rules_;
+  std::atomic<bool> ready_{false};
+  std::vector<shard_handle> handles_;  // by reactor
+  std::vector<shard_actor*> shards_;
+  std::atomic<int64_t> connections_{0};
+  std::atomic<int64_t> total_connections_{0};
+};
+
+using account_ptr = std::shared_ptr<account>;
+
+/// All accounts of a node by name. Any thread.
+class account_directory {
+public:
+  explicit account_directory(std::shared_ptr<const shard_environment> env)
+      : env_(std::move(env)) {}
+
+  /// The account of that name, made if it is not there.
+  account_ptr get(const std::string& name, bool is_system = false);
+  /// nullptr: there is none.
+  account_ptr find(const std::string& name) const;
+  /// In the order of their names.
+  std::vector<account_ptr> all() const;
+  /// Makes and updates what a configuration names, `$G` and the system account ("": none) besides;
+  /// lets go of all others: their sessions keep them until they end.
+  void apply(const config::server_options& options, const std::string& system_account);
+  /// Lets go of an account.
+  void drop(const std::string& name);
+  /// Ends all shards and lets go of all accounts.
+  void close();
+
+private:
+  std::shared_ptr<const shard_environment> env_;
+  mutable std::mutex mutex_;
+  std::map<std::string, account_ptr> accounts_;
+};
+
+inline constexpr char global_account[] = "$G";
+
+} // namespace troupe::routing
