@@ -225,6 +225,8 @@ bool load_special(load_context& ctx, std::string_view name, const value& v) {
   auto& o = ctx.options;
   if (name == "listen" || name == "http" || name == "https") {
     load_listen(ctx, name, v);
+  } else if (load_operators(ctx, name, v)) {
+    return true;
   } else if (name == "proxies") {
     load_proxies(ctx, v);
   } else if (name == "lame_duck_duration" || name == "lame_duck_grace_period") {
@@ -371,10 +373,10 @@ void load_users_and_accounts(load_context& ctx, const map& m) {
 
 } // namespace
 
-load_result load(const value& root, server_options base) {
+load_result load(const value& root, server_options base, const parse_environment* env) {
   load_result out;
   out.options = std::move(base);
-  load_context ctx{out.options, out, false, {}};
+  load_context ctx{out.options, out, false, {}, env};
   auto m = root.get<map>();
   if (!m || m->empty()) {
     auto file = root.at.file ? *root.at.file : std::string{};
@@ -383,6 +385,7 @@ load_result load(const value& root, server_options base) {
   }
   for (auto& [key, v] : *m)
     load_option(ctx, key, v);
+  finish_operators(ctx);
   load_users_and_accounts(ctx, *m);
   for (auto name : {"trace_verbose", "trace_headers"})
     for (auto& [key, v] : *m)
@@ -417,7 +420,7 @@ load_result load_file(const std::string& path, const parse_environment& env, ser
     out.options.config_file = path;
     return out;
   }
-  auto out = load(parsed.root, std::move(base));
+  auto out = load(parsed.root, std::move(base), &env);
   out.options.config_file = path;
   out.options.config_digest = digest(parsed.root);
   return out;

@@ -9,6 +9,7 @@
 #include "config/value.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe::config {
@@ -28,11 +29,16 @@ struct load_result {
 
 /// Applies a tree to `base`. Problems come sorted by their place. An option that should protect
 /// something but is not built is an error, or a notice when `base.allow_unsupported` says so.
-load_result load(const value& root, server_options base = {});
+/// `env` reads the files that options name; without one there are none.
+load_result load(const value& root, server_options base = {},
+                 const parse_environment* env = nullptr);
 
 /// Parses and loads a file; broken syntax is a single error. Sets config_file and config_digest.
 load_result load_file(const std::string& path, const parse_environment& env,
                       server_options base = {});
+
+/// The part of validate() about operator mode, for a server of that version.
+result<void> validate_operators(const server_options& options, std::string_view version);
 
 /// Checks between options, made before a node starts: an error's context is the server's message.
 result<void> validate(const server_options& options);

@@ -14,6 +14,8 @@ struct load_context {
   load_result& out;
   bool has_authorization = false; // the file has such a block, even an empty one
   std::set<std::string> user_ids; // names and public keys of the users read so far
+  /// What the parse_environment of the file gives; null where there is none.
+  const parse_environment* env = nullptr;
 
   void error(const value& at, std::string text) { out.errors.push_back({at.at, std::move(text)}); }
   /// The text is Go's for a field used in a way that still works.
@@ -27,6 +29,11 @@ struct load_context {
                           const std::string& text = {});
   /// "expected int64, got string" in the NATS server's words.
   void wrong_type(const value& at, const char* wanted);
+
+  result<std::string> read_file(const std::string& path) const {
+    if (env && env->read_file) return env->read_file(path);
+    return troupe::error{errc::unavailable, "open " + path + ": no such file or directory"};
+  }
 
   /// Users join those of other blocks; a name or key that is taken is an error at `at`.
   void add_users(const value& at, std::vector<user_options> users);
@@ -66,6 +73,10 @@ std::vector<export_options> load_exports(load_context& ctx, const value& v);
 std::vector<import_options> load_imports(load_context& ctx, const value& v);
 /// Subject mappings of one account, in the order of their sources.
 std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v);
+/// The options of operator mode -> options.operators. False: it is none of them.
+bool load_operators(load_context& ctx, std::string_view name, const value& v);
+/// What an operator's claim says where the file is silent. After all options.
+void finish_operators(load_context& ctx);
 /// The proxies block -> options.trusted_proxies.
 void load_proxies(load_context& ctx, const value& v);
 

@@ -1,6 +1,7 @@
 // What has to fit together between options before a node starts, whatever they came from.
 #include "config/duration.hpp"
 #include "config/load.hpp"
+#include "config/version.hpp"
 #include "protocol/auth/nkey.hpp"
 #include "protocol/client/go_quote.hpp"
 
@@ -51,6 +52,7 @@ result<void> validate(const server_options& o) {
   if (auto ok = validate_no_auth_user(o); !ok) return ok;
   for (auto& key : o.trusted_proxies)
     if (!decode_public_nkey(key)) return bad("proxy trusted key " + go_quote(key) + " is invalid");
+  if (auto ok = validate_operators(o, compatible_version); !ok) return ok;
   return validate_system_account(o);
 }
 
