@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "actors/main/banner.hpp"
-#include "actors/main/monitor_bridge.hpp"
-#include "actors/main/process_files.hpp"
+#include "actors/main/process_windows.hpp"
 #include "actors/main/send_signal.hpp"
 #include "actors/main/service_notify.hpp"
 #include "actors/node/node.hpp"
@@ -19,7 +18,6 @@
 #include "actors/observe/logger.hpp"
 #include "actors/session/node_context.hpp"
 #include "config/cli.hpp"
-#include "http/monitor_server.hpp"
 
 namespace troupe {
 namespace {
@@ -48,7 +46,7 @@ void tune_allocator() {
 class process {
 public:
   process(const config::cli_result& cli, service_notify& service)
-      : cli_(cli), service_(service), node_(cli.options) {}
+      : cli_(cli), service_(service), node_(cli.options, make_hooks()), windows_(node_) {}
 
   int run() {
     auto listening = node_.start();
@@ -57,9 +55,9 @@ public:
       log::fatal("{}", listening.error().context);
       return 1;
     }
-    if (auto ok = open_windows(); ok) {
+    if (auto ok = windows_.open(options()); ok) {
       log::info("Listening for client connections on {}:{}", options().host, node_.client_port());
-      write_ports_file();
+      windows_.write_ports_file(options());
       log::info("Server is ready");
       service_.ready([this] { return static_cast<bool>(node_.subscriptions({})); },
                      [this] { return node_.context().lame_duck.load(); });
@@ -71,52 +69,26 @@ public:
     int code = node_.wait();
     service_.stopping();
     service_.stop_watchdog();
-    if (monitor_) monitor_->stop();
+    windows_.close_monitor();
     node_.finish();
-    ports_.remove();
+    windows_.remove_files();
     return failed_ ? 1 : code;
   }
 
 private:
   const config::server_options& options() const { return cli_.options; }
 
-  /// The pid file and the monitor; without one of them the NATS server does not start either.
-  result<void> open_windows() {
-    const config::server_options& o = options();
-    if (!o.pid_file.empty())
-      if (auto ok = write_pid_file(o.pid_file); !ok) return ok.error();
-    if (o.http_port == 0) return {};
-    bridge_ = std::make_unique<monitor_bridge>(node_, o.http_port);
-    http::monitor_config mc;
-    mc.host = o.http_host.empty() ? o.host : o.http_host;
-    mc.port = o.http_port;
-    mc.base_path = o.http_base_path;
-    monitor_ = std::make_unique<http::monitor_server>(mc, *bridge_);
-    if (auto ok = monitor_->start(); !ok)
-      return error{ok.error().code, "Can't start monitoring: " + ok.error().context};
-    bridge_->set_monitor_port(monitor_->port());
-    log::info("Starting http monitor on {}:{}", mc.host, monitor_->port());
-    return {};
-  }
-
-  void write_ports_file() {
-    const config::server_options& o = options();
-    if (o.ports_file_dir.empty()) return;
-    process_ports ports;
-    ports.host = o.host;
-    ports.client = node_.client_port();
-    ports.monitoring_host = o.http_host.empty() ? o.host : o.http_host;
-    ports.monitoring = monitor_ ? monitor_->port() : 0;
-    if (auto ok = ports_.write(o.ports_file_dir, ports); !ok)
-      log::error("{}", ok.error().context);
+  reload_hooks make_hooks() {
+    reload_hooks hooks;
+    hooks.read = [this] { return config::read_again(cli_.flags, config::system_environment()); };
+    hooks.prepare = [this](const reload_plan& plan) { return windows_.prepare(plan); };
+    return hooks;
   }
 
   const config::cli_result& cli_;
   service_notify& service_;
   node node_;
-  std::unique_ptr<monitor_bridge> bridge_;
-  std::unique_ptr<http::monitor_server> monitor_;
-  ports_file ports_;
+  process_windows windows_;
   bool failed_ = false;
 };
 

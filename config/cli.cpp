@@ -322,6 +322,17 @@ void apply_flags(const flag_values& flags, server_options& options) {
   if (options.host.empty()) options.host = fresh.host;
 }
 
+load_result read_again(const flag_values& flags, const parse_environment& env) {
+  server_options base;
+  base.allow_unsupported = is_on(flags, "allow_unsupported");
+  load_result out;
+  if (auto path = last(flags, "config").value_or(""); !path.empty())
+    out = load_file(path, env, std::move(base));
+  else out.options = std::move(base);
+  apply_flags(flags, out.options);
+  return out;
+}
+
 result<signal_request> parse_signal(const std::string& text, const parse_environment& env) {
   auto bad = [](std::string why) { return troupe::error{errc::malformed, std::move(why)}; };
   signal_request out;

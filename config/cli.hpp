@@ -58,6 +58,10 @@ cli_result parse_command_line(std::span<const std::string> args, const parse_env
 /// Puts flags over options that came from a file. Used at start and at reload.
 void apply_flags(const flag_values& flags, server_options& options);
 
+/// For a reload: the file named on the command line again, with the same flags over it. Not yet
+/// validated. Without a file the options are the defaults under the flags.
+load_result read_again(const flag_values& flags, const parse_environment& env);
+
 /// Reads "ldm|stop|quit|term|reopen|reload[=pid|pidfile|prefix*]".
 result<signal_request> parse_signal(const std::string& text, const parse_environment& env);
 

@@ -169,6 +169,15 @@ public:
     return same_one ? now : nullptr;
   }
 
+  bool refuses_aloud(const user_rules& user) const override {
+    if (user.nkey.empty() && (user.name.empty() || user.name == redacted)) return true;
+    auto stays = [&](const auto& table, const std::string& id) {
+      auto it = table.find(id);
+      return it != table.end() && it->second.rules->account == user.account;
+    };
+    return user.nkey.empty() ? stays(users_, user.name) : stays(nkeys_, user.nkey);
+  }
+
 private:
   static std::string shown_name(const connect_options& who) {
     if (!who.nkey.empty()) return who.nkey;

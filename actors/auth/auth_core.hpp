@@ -90,6 +90,9 @@ public:
   /// After a reload: what the user of an existing session may do now; nullptr when it is gone, or its
   /// secret or account changed, so that the session ends.
   virtual user_rules_ptr renewed(const user_rules& user) const = 0;
+  /// Where `renewed` gave nothing: whether the client is told so. One whose user is gone or moved
+  /// just loses its connection, meant to come again.
+  virtual bool refuses_aloud(const user_rules&) const { return true; }
 };
 
 /// Single user, token, `users` and nkeys of the configuration, with `no_auth_user`.

@@ -27,7 +27,7 @@ result<observe::node_snapshot> monitor_bridge::node() {
   s.listeners.push_back(
     {"http", options.http_host.empty() ? options.host : options.http_host, monitor_port_});
   s.start = start_;
-  s.config_load_time = start_;
+  s.config_load_time = policy->loaded;
   s.options = policy->options;
   s.system_account = policy->system_account;
   s.cores = static_cast<int>(std::thread::hardware_concurrency());

@@ -2,6 +2,8 @@
 // process knows of itself. Its methods run on the monitor's thread.
 #pragma once
 
+#include <atomic>
+
 #include "actors/node/node.hpp"
 #include "actors/routing/account.hpp"
 #include "http/monitor_source.hpp"
@@ -24,7 +26,7 @@ private:
   result<observe::account_snapshot> snapshot_of(const routing::account& account);
 
   class node& node_;
-  int monitor_port_;
+  std::atomic<int> monitor_port_;
   observe::wall_time start_;
 };
 

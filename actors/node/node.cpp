@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <future>
 #include <thread>
@@ -84,7 +85,8 @@ server_info info_from(const config::server_options& o, const std::string& id) {
 } // namespace
 
 struct node::parts {
-  config::server_options options;
+  config::server_options options;  // as started
+  reload_hooks hooks;
   std::string id;
   std::string xkey;
   unsigned reactor_count = 1;
@@ -96,35 +98,57 @@ struct node::parts {
   node_handle root;
   caf::actor signals;
   std::promise<int> stopped;
-  uint16_t port = 0;
+  std::atomic<uint16_t> port{0};
   bool started = false;
 
-  node_policy_ptr make_policy() const;
-  void build_context();
+  result<node_policy_ptr> make_policy(const config::server_options& options,
+                                      uint16_t client_port) const;
+  std::shared_ptr<const reload_parts> make_reload_parts();
+  result<void> build_context();
   void spawn_hubs();
+  listener_handle adopt_listener(bound_socket socket);
   result<listener_handle> spawn_listener();
-  void advertise(server_info& info) const;
 };
 
-node_policy_ptr node::parts::make_policy() const {
+namespace {
+
+void advertise(const std::string& text, server_info& info) {
+  // host, host:port or [v6]:port instead of what the socket is bound to.
+  if (text.empty()) return;
+  size_t colon = text.rfind(':');
+  bool has_port = colon != std::string::npos && text.find(']', colon) == std::string::npos
+                  && (text.find(':') == colon || text.front() == '[');
+  std::string host = has_port ? text.substr(0, colon) : text;
+  if (!host.empty() && host.front() == '[') host = host.substr(1, host.find(']') - 1);
+  info.host = host;
+  int advertised = has_port ? std::atoi(text.c_str() + colon + 1) : 0;
+  if (advertised > 0) info.port = static_cast<uint16_t>(advertised);
+}
+
+} // namespace
+
+result<node_policy_ptr> node::parts::make_policy(const config::server_options& options,
+                                                 uint16_t client_port) const {
   auto policy = std::make_shared<node_policy>();
   policy->options = std::make_shared<config::server_options>(options);
   policy->info = info_from(options, id);
   policy->info.xkey = xkey;
-  policy->info.port = port;
-  advertise(policy->info);
+  policy->info.port = client_port;
+  advertise(options.client_advertise, policy->info);
   policy->settings = settings_from(options);
   policy->max_connections = options.max_connections == 0 ? -1 : options.max_connections;
   if (!options.no_system_account)
     policy->system_account = options.system_account.empty() ? "$SYS" : options.system_account;
   policy->auth = make_config_authenticator(options, policy->system_account);
   policy->settings.has_no_auth_user = policy->auth->admits_silent();
-  return policy;
+  return node_policy_ptr(std::move(policy));
 }
 
-void node::parts::build_context() {
+result<void> node::parts::build_context() {
   node_context& c = *context;
-  c.publish(make_policy());
+  auto policy = make_policy(options, port);
+  if (!policy) return policy.error();
+  c.publish(*policy);
   c.closed_kept_per_reactor = static_cast<size_t>(std::max<int64_t>(options.max_closed_clients, 0))
                               / reactor_count;
   for (unsigned i = 0; i < reactor_count; ++i)
@@ -139,6 +163,23 @@ void node::parts::build_context() {
   };
   c.accounts = std::make_shared<routing::account_directory>(std::move(shards));
   c.accounts->apply(options, c.policy()->system_account);
+  return {};
+}
+
+std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
+  auto out = std::make_shared<reload_parts>();
+  out->hooks = hooks;
+  out->context = context;
+  out->hubs = hubs;
+  out->make_policy = [this](const config::server_options& o, uint16_t client_port) {
+    return make_policy(o, client_port);
+  };
+  out->client_port = [this] { return port.load(); };
+  out->move_listener = [this](bound_socket socket) {
+    port = socket.port;
+    caf::anon_send(root, listener_moved{std::move(socket)});
+  };
+  return out;
 }
 
 void node::parts::spawn_hubs() {
@@ -150,28 +191,19 @@ void node::parts::spawn_hubs() {
     static_cast<client_hub*>(caf::actor_cast<caf::abstract_actor*>(hub))->introduce(hubs);
 }
 
+listener_handle node::parts::adopt_listener(bound_socket socket) {
+  return spawn_pinned<listener_actor>(drivers->at(0), std::move(socket), hubs);
+}
+
 result<listener_handle> node::parts::spawn_listener() {
-  auto bound = listen_on(options.host, port);
+  auto bound = listen_on(context->policy()->options->host, port);
   if (!bound) return bound.error();
-  return spawn_pinned<listener_actor>(drivers->at(0), *bound, hubs);
+  return adopt_listener(std::move(*bound));
 }
 
-void node::parts::advertise(server_info& info) const {
-  // host, host:port or [v6]:port instead of what the socket is bound to.
-  const std::string& text = options.client_advertise;
-  if (text.empty()) return;
-  size_t colon = text.rfind(':');
-  bool has_port = colon != std::string::npos && text.find(']', colon) == std::string::npos
-                  && (text.find(':') == colon || text.front() == '[');
-  std::string host = has_port ? text.substr(0, colon) : text;
-  if (!host.empty() && host.front() == '[') host = host.substr(1, host.find(']') - 1);
-  info.host = host;
-  int advertised = has_port ? std::atoi(text.c_str() + colon + 1) : 0;
-  if (advertised > 0) info.port = static_cast<uint16_t>(advertised);
-}
-
-node::node(config::server_options options) : p_(std::make_unique<parts>()) {
+node::node(config::server_options options, reload_hooks hooks) : p_(std::make_unique<parts>()) {
   p_->options = std::move(options);
+  p_->hooks = std::move(hooks);
   unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   p_->reactor_count = std::min(p_->options.reactors ? p_->options.reactors : cores, max_reactors);
 }
@@ -188,18 +220,22 @@ result<void> node::start() {
   auto bound = listen_on(p_->options.host, p_->options.port);
   if (!bound) return bound.error();
   p_->port = bound->port;
-  p_->build_context();
+  if (auto ok = p_->build_context(); !ok) {
+    ::close(bound->fd);
+    return ok.error();
+  }
   routing::account_ptr global = p_->context->accounts->get(routing::global_account);
   global->shard(0);
   p_->spawn_hubs();
 
   node_parts parts;
-  parts.options = p_->options;
   parts.context = p_->context;
   parts.shards = global->shard_handles();
   parts.hubs = p_->hubs;
   parts.spawn_listener = [p = p_.get()] { return p->spawn_listener(); };
-  parts.listener = spawn_pinned<listener_actor>(p_->drivers->at(0), *bound, p_->hubs);
+  parts.adopt_listener = [p = p_.get()](bound_socket s) { return p->adopt_listener(std::move(s)); };
+  parts.listener = p_->adopt_listener(std::move(*bound));
+  parts.reload = p_->make_reload_parts();
   parts.on_stopped = [p = p_.get()](int code) {
     caf::anon_send_exit(p->signals, caf::exit_reason::user_shutdown);
     p->stopped.set_value(code);
@@ -227,7 +263,21 @@ void node::finish() {
 
 void node::signal(int number) { caf::anon_send(p_->root, signal_event{number}); }
 
-const config::server_options& node::options() const { return p_->options; }
+result<void> node::reload() {
+  caf::scoped_actor self{*p_->system};
+  result<void> outcome{};
+  self->request(p_->root, caf::infinite, reload_request{})
+    .receive(
+      [&](const reload_answer& why) {
+        if (!why.empty()) outcome = error{errc::malformed, why};
+      },
+      [&](const caf::error& e) { outcome = error{errc::unavailable, p_->system->render(e)}; });
+  return outcome;
+}
+
+std::shared_ptr<const config::server_options> node::options() const {
+  return p_->context->policy()->options;
+}
 const node_context& node::context() const { return *p_->context; }
 const std::string& node::server_id() const { return p_->id; }
 uint16_t node::client_port() const { return p_->port; }

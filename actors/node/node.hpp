@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/node/reload_actor.hpp"
 #include "actors/session/session_messages.hpp"
 #include "config/options.hpp"
 #include "protocol/result.hpp"
@@ -18,7 +19,8 @@ struct node_context;
 
 class node {
 public:
-  explicit node(config::server_options options);
+  /// `hooks`: how the configuration is read again; without, a reload is refused.
+  explicit node(config::server_options options, reload_hooks hooks = {});
   ~node();
 
   /// Starts listening. The error names what failed and what to do.
@@ -31,7 +33,12 @@ public:
   /// Any thread: as if the process had got this signal.
   void signal(int number);
 
-  const config::server_options& options() const;
+  /// Reads the configuration again, as SIGHUP does, and waits for the outcome. Not a reactor's or
+  /// an actor's thread. The error's context says why nothing changed.
+  result<void> reload();
+
+  /// Those in force; a reload replaces them.
+  std::shared_ptr<const config::server_options> options() const;
   const node_context& context() const;
   const std::string& server_id() const;
   /// Where clients connect, once started.

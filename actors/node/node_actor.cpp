@@ -3,8 +3,11 @@
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
 
+#include <unistd.h>
+
 #include <csignal>
 #include <random>
+#include <utility>
 
 #include "actors/observe/logger.hpp"
 
@@ -37,6 +40,8 @@ node_actor::behavior_type node_actor::make_behavior() {
   return {
     [this](const signal_event& e) { on_signal(e.number); },
     [this](const shard_started& what) { monitor(what.shard); },
+    [this](const listener_moved& what) { move_listener(what.socket); },
+    [this](const reload_request&) { return reload(); },
     [this](const lame_duck_step&) { lame_duck_tick(); },
     [this](const stop_check&) { check_stopped(); },
     [this](const describe_query&) { return describe(); },
@@ -47,6 +52,8 @@ void node_actor::on_exit() {
   parts_.shards.clear();
   parts_.hubs.clear();
   parts_.listener = nullptr;
+  reloader_ = nullptr;
+  parts_.reload.reset();
 }
 
 namespace {
@@ -75,13 +82,8 @@ void node_actor::on_signal(int number) {
     case SIGUSR1: return log::reopen();
     case SIGUSR2: return start_lame_duck();
     case SIGHUP:
-      if (parts_.reload)
-        parts_.reload();
-      else
-        log::error("Failed to reload server configuration: {}",
-                   parts_.options.config_file.empty()
-                     ? "can only reload config when a file is provided using -c or --config"
-                     : "this version of troupe reads it at start only; restart to apply it");
+      // The reload says in the log how it went.
+      if (reloader()) caf::anon_send(reloader_, reload_request{});
       return;
     default: return;
   }
@@ -112,6 +114,32 @@ void node_actor::on_down(const caf::down_msg& msg) {
   stop(1);
 }
 
+// -- reload ----------------------------------------------------------------------------------------
+
+bool node_actor::reloader() {
+  if (!parts_.reload || state_ == state::stopping || state_ == state::stopped) return false;
+  if (!reloader_)
+    reloader_ = spawn<caf::detached + caf::hidden>(reload_actor, parts_.reload);
+  return true;
+}
+
+caf::result<reload_answer> node_actor::reload() {
+  if (!reloader()) return reload_answer("the server is stopping");
+  return delegate(reloader_, reload_request{});
+}
+
+void node_actor::move_listener(const bound_socket& socket) {
+  if (state_ != state::running) {
+    ::close(socket.fd);
+    return;
+  }
+  listener_handle old = std::exchange(parts_.listener, parts_.adopt_listener(socket));
+  monitor(parts_.listener);
+  if (!old) return;
+  demonitor(old.address());
+  send_exit(old, caf::exit_reason::user_shutdown);
+}
+
 // -- lame duck -------------------------------------------------------------------------------------
 
 void node_actor::start_lame_duck() {
@@ -123,8 +151,9 @@ void node_actor::start_lame_duck() {
   auto clients = static_cast<size_t>(std::max<int64_t>(parts_.context->open_clients.load(), 0));
   if (clients == 0) return stop(0);
   for (auto& hub : parts_.hubs) send(hub, lame_duck_notice{});
-  lame_duck_.emplace(parts_.options.lame_duck_duration, parts_.options.lame_duck_grace_period,
-                     clients);
+  node_policy_ptr policy = parts_.context->policy();
+  lame_duck_.emplace(policy->options->lame_duck_duration,
+                     policy->options->lame_duck_grace_period, clients);
   step_ = lame_duck_->next(++random_);
   delayed_send(this, step_.wait, lame_duck_step{});
 }
@@ -184,6 +213,7 @@ void node_actor::finish() {
   for (auto& shard : parts_.shards) send_exit(shard, caf::exit_reason::user_shutdown);
   if (parts_.context->accounts) parts_.context->accounts->close();
   if (parts_.listener) send_exit(parts_.listener, caf::exit_reason::user_shutdown);
+  if (reloader_) send_exit(reloader_, caf::exit_reason::user_shutdown);
   log::info("Server Exiting..");
   if (parts_.on_stopped) parts_.on_stopped(exit_code_);
   quit();

@@ -16,6 +16,7 @@
 
 #include "actors/node/lame_duck_core.hpp"
 #include "actors/node/listener.hpp"
+#include "actors/node/reload_actor.hpp"
 #include "actors/node/supervision.hpp"
 #include "actors/reactor/driver_pool.hpp"
 #include "actors/reactor/handover.hpp"
@@ -34,6 +35,10 @@ struct signal_event {
 struct shard_started {
   routing::shard_handle shard;
 };
+/// A reload opened a socket that clients come through from now on.
+struct listener_moved {
+  bound_socket socket;
+};
 struct lame_duck_step {};
 struct stop_check {};
 
@@ -42,6 +47,9 @@ using node_handle = caf::typed_actor<
   caf::reacts_to<signal_event>,
   // A new part of the tree.
   caf::reacts_to<shard_started>,
+  caf::reacts_to<listener_moved>,
+  // As SIGHUP, but whoever asks hears how it went.
+  caf::replies_to<reload_request>::with<reload_answer>,
   // Its own timers.
   caf::reacts_to<lame_duck_step>,
   caf::reacts_to<stop_check>,
@@ -50,17 +58,18 @@ using node_handle = caf::typed_actor<
 
 /// What the node is made of; filled before the actor starts.
 struct node_parts {
-  config::server_options options;
   std::shared_ptr<node_context> context;
   std::vector<routing::shard_handle> shards;
   std::vector<hub_handle> hubs;
   /// Makes a listener on the client address; nullptr without one (tests).
   std::function<result<listener_handle>()> spawn_listener;
+  /// Makes a listener on a socket that is bound already.
+  std::function<listener_handle(bound_socket)> adopt_listener;
   listener_handle listener;
   /// Called once, from the actor, when everything below it is gone. The argument: exit code.
   std::function<void(int)> on_stopped;
-  /// Reads the configuration again; not there: reload is refused.
-  std::function<void()> reload;
+  /// What a reload works on; nullptr: it is refused.
+  std::shared_ptr<const reload_parts> reload;
 };
 
 class node_actor final : public ordered_mailbox<node_handle::base> {
@@ -77,6 +86,9 @@ private:
 
   void on_signal(int number);
   void on_down(const caf::down_msg& msg);
+  void move_listener(const bound_socket& socket);
+  bool reloader();
+  caf::result<reload_answer> reload();
   void start_lame_duck();
   void lame_duck_tick();
   void close_one_by_one(size_t left, size_t hubs_to_ask);
@@ -86,6 +98,7 @@ private:
   caf::result<actor_report_ptr> describe();
 
   node_parts parts_;
+  reload_handle reloader_;  // made when needed
   state state_ = state::running;
   int exit_code_ = 0;
   int checks_left_ = 0;
@@ -103,5 +116,6 @@ private:
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::signal_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::shard_started)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::listener_moved)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_step)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::stop_check)

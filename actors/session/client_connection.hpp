@@ -47,6 +47,8 @@ public:
   void start(bool refuse);
   /// Ends the connection at the end of this turn.
   void close(closed_reason reason) override;
+  /// The same, but the client is told why.
+  void dismiss(std::string_view err, closed_reason reason) { core_.end(err, reason); }
   /// A reload: the hub's new policy, which lives until the next one.
   void obey(const node_policy& policy);
   bool closing() const { return state_ > state::open; }

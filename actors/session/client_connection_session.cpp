@@ -101,6 +101,7 @@ void client_connection::renew_rules(const authenticator& auth) {
     return;
   }
   user_rules_ptr now = auth.renewed(*profile_->rules);
+  if (!now && !auth.refuses_aloud(*profile_->rules)) return close(closed_reason::client_closed);
   if (!now)
     return core_.end(err_text::authorization_violation, closed_reason::authentication_failure);
   if (now == profile_->rules) return;
@@ -154,6 +155,8 @@ void client_connection::apply_bounds() {
 void client_connection::on_verdict(const auth_decision& decision) {
   if (state_ != state::open || !core_.login_pending()) return;
   core_.login_done(admit(decision));
+  // A reload may have come between the question and this answer.
+  if (state_ == state::open) renew_rules(*hub_.policy().auth);
   // Reading goes on at the end of the turn: a message of ours must not resume others (see
   // reactor::drain_inbound).
   has_verdict_ = true;

@@ -183,8 +183,11 @@ uint64_t client_hub::close_some(const close_clients& what) {
   for (auto& [id, c] : clients_)
     if (!c->closing()) order.push_back(c);
   std::sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->id() < b->id(); });
+  const bool full = what.reason == closed_reason::max_connections_exceeded;
+  if (full) std::reverse(order.begin(), order.end());
   if (order.size() > what.at_most) order.resize(what.at_most);
-  for (client_connection* c : order) c->close(what.reason);
+  for (client_connection* c : order)
+    full ? c->dismiss(err_text::max_connections, what.reason) : c->close(what.reason);
   return order.size();
 }
 

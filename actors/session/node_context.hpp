@@ -14,6 +14,7 @@
 
 #include "actors/auth/auth_core.hpp"
 #include "actors/observe/counters.hpp"
+#include "actors/observe/snapshots.hpp"
 #include "actors/routing/account.hpp"
 #include "actors/session/session_settings.hpp"
 #include "protocol/client/connect.hpp"
@@ -27,6 +28,7 @@ struct node_policy {
   std::shared_ptr<const authenticator> auth;
   std::string system_account;  // empty: there is none
   int64_t max_connections = default_max_connections;  // -1: no limit
+  observe::wall_time loaded = observe::wall_now();    // when its configuration was read
 };
 using node_policy_ptr = std::shared_ptr<const node_policy>;
 

@@ -49,7 +49,8 @@ struct release_producer {
 /// Tells every client that takes it that the node is about to go; `connect_urls` of others.
 struct lame_duck_notice {};
 
-/// Closes clients: up to `at_most` of them, oldest first.
+/// Closes clients: up to `at_most` of them, oldest first; newest first, and with -ERR, when the
+/// reason is that there are too many.
 struct close_clients {
   size_t at_most = SIZE_MAX;
   closed_reason reason = closed_reason::server_shutdown;

@@ -1,0 +1,102 @@
+#include "actors/main/process_windows.hpp"
+
+#include "actors/observe/logger.hpp"
+
+namespace troupe {
+
+namespace {
+
+http::monitor_config monitor_config_of(const config::server_options& o) {
+  http::monitor_config mc;
+  mc.host = o.http_host.empty() ? o.host : o.http_host;
+  mc.port = o.http_port;
+  mc.base_path = o.http_base_path;
+  return mc;
+}
+
+bool same_address(const http::monitor_config& a, const http::monitor_config& b) {
+  return a.host == b.host && a.port == b.port;
+}
+
+} // namespace
+
+result<process_windows::monitor_ptr> process_windows::open_monitor(
+  const http::monitor_config& config) {
+  if (config.port == 0) return monitor_ptr();
+  auto fresh = std::make_unique<http::monitor_server>(config, bridge_);
+  if (auto ok = fresh->start(); !ok)
+    return error{ok.error().code, "Can't start monitoring: " + ok.error().context};
+  return fresh;
+}
+
+void process_windows::put_in_place(monitor_ptr fresh, const http::monitor_config& config) {
+  monitor_ = std::move(fresh);
+  config_ = config;
+  bridge_.set_monitor_port(monitor_ ? monitor_->port() : 0);
+  if (monitor_) log::info("Starting http monitor on {}:{}", config.host, monitor_->port());
+}
+
+result<void> process_windows::open(const config::server_options& o) {
+  std::lock_guard lock(mutex_);
+  if (!o.pid_file.empty())
+    if (auto ok = write_pid_file(o.pid_file); !ok) return ok.error();
+  const http::monitor_config config = monitor_config_of(o);
+  auto fresh = open_monitor(config);
+  if (!fresh) return fresh.error();
+  put_in_place(std::move(*fresh), config);
+  return {};
+}
+
+void process_windows::write_ports_file(const config::server_options& o) {
+  if (o.ports_file_dir.empty()) return;
+  process_ports ports;
+  ports.host = o.host;
+  ports.client = node_.client_port();
+  ports.monitoring_host = config_.host;
+  ports.monitoring = monitor_ ? monitor_->port() : 0;
+  if (auto ok = ports_.write(o.ports_file_dir, ports); !ok) log::error("{}", ok.error().context);
+}
+
+result<std::function<void()>> process_windows::prepare(const reload_plan& plan) {
+  std::lock_guard lock(mutex_);
+  const http::monitor_config config = monitor_config_of(plan.options);
+  const bool moved = !same_address(config, config_);
+  const bool replace = moved || config.base_path != config_.base_path;
+  auto fresh = std::make_shared<monitor_ptr>();
+  if (moved) {
+    auto opened = open_monitor(config);
+    if (!opened) return opened.error();
+    *fresh = std::move(*opened);
+  }
+  return std::function<void()>([this, plan, fresh, config, replace] {
+    commit(plan, std::move(*fresh), config, replace);
+  });
+}
+
+void process_windows::commit(const reload_plan& plan, monitor_ptr fresh,
+                             const http::monitor_config& config, bool replace) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return;
+  if (replace && !fresh && config.port != 0) { // other paths at the same address
+    http::monitor_config same = config;
+    if (monitor_) same.port = monitor_->port();
+    monitor_.reset();
+    auto again = open_monitor(same);
+    if (!again) log::error("{}", again.error().context);
+    else fresh = std::move(*again);
+  }
+  if (replace) put_in_place(std::move(fresh), config);
+  if (plan.pid_file && !plan.options.pid_file.empty())
+    if (auto ok = write_pid_file(plan.options.pid_file); !ok) log::error("{}", ok.error().context);
+  if (!plan.ports_file && !replace) return;
+  ports_.remove();
+  write_ports_file(plan.options);
+}
+
+void process_windows::close_monitor() {
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  if (monitor_) monitor_->stop();
+}
+
+} // namespace troupe

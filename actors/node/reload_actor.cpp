@@ -1,0 +1,155 @@
+#include "actors/node/reload_actor.hpp"
+
+#include <caf/scoped_actor.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "actors/observe/logger.hpp"
+
+namespace troupe {
+
+namespace {
+
+using std::chrono_literals::operator""s;
+
+constexpr auto hub_patience = 10s;
+
+/// Errors of a file in one text, as the NATS server prints them.
+std::string joined(const std::vector<config::diagnostic>& list) {
+  std::string out;
+  for (const config::diagnostic& d : list) out += (out.empty() ? "" : "\n") + d.to_string();
+  return out;
+}
+
+class reload {
+public:
+  reload(caf::actor_system& system, const reload_parts& parts) : self_(system), parts_(parts) {}
+
+  reload_answer run() {
+    const node_policy_ptr before = parts_.context->policy();
+    if (!parts_.hooks.read || before->options->config_file.empty())
+      return "can only reload config when a file is provided using -c or --config";
+    config::load_result loaded = parts_.hooks.read();
+    if (!loaded.ok()) return joined(loaded.errors);
+    if (auto valid = config::validate(loaded.options); !valid) return valid.error().context;
+    auto plan = plan_reload(*before->options, std::move(loaded.options));
+    if (!plan) return plan.error().context;
+    for (auto list : {&loaded.warnings, &loaded.notices})
+      for (const config::diagnostic& d : *list) log::warn("{}", d.to_string());
+    if (auto ready = prepare(*plan); !ready) return ready.error().context;
+    commit(*plan);
+    wait_for_hubs();
+    if (plan->max_connections) close_excess();
+    for (const std::string& line : plan->lines) log::info("{}", line);
+    log::info("Reloaded server configuration ({})", plan->options.config_digest);
+    return {};
+  }
+
+private:
+  /// Everything that may fail, the log last, since it changes with it.
+  result<void> prepare(const reload_plan& plan) {
+    uint16_t port = parts_.client_port();
+    if (plan.client_listener) {
+      auto bound = listen_on(plan.options.host, plan.options.port);
+      if (!bound) return bound.error();
+      socket_ = std::make_unique<open_socket>(*bound);
+      port = bound->port;
+    }
+    auto policy = parts_.make_policy(plan.options, port);
+    if (!policy) return policy.error();
+    policy_ = *policy;
+    if (parts_.hooks.prepare) {
+      auto commit = parts_.hooks.prepare(plan);
+      if (!commit) return commit.error();
+      commit_outside_ = std::move(*commit);
+    }
+    if (plan.logging) return log::reconfigure(log::settings_of(plan.options));
+    return {};
+  }
+
+  void commit(const reload_plan& plan) {
+    parts_.context->accounts->apply(plan.options, policy_->system_account);
+    parts_.context->publish(policy_);
+    if (socket_) parts_.move_listener(socket_->take());
+    for (const hub_handle& hub : parts_.hubs) self_->send(hub, policy_);
+    if (commit_outside_) commit_outside_();
+  }
+
+  /// A hub answers messages in their order: once it has counted nothing it has taken the policy.
+  void wait_for_hubs() {
+    for (const hub_handle& hub : parts_.hubs)
+      self_->request(hub, hub_patience, close_clients{0}).receive([](uint64_t) {},
+                                                                 [](const caf::error&) {});
+  }
+
+  /// The newest go first; hubs lose about as many each.
+  void close_excess() {
+    const int64_t most = policy_->max_connections;
+    const int64_t open = parts_.context->open_clients.load();
+    if (most < 0 || open <= most) return;
+    uint64_t left = static_cast<uint64_t>(open - most);
+    const uint64_t excess = left;
+    bool some = true;
+    while (left > 0 && some) {
+      some = false;
+      for (size_t i = 0; i < parts_.hubs.size() && left > 0; ++i) {
+        const uint64_t hubs_left = parts_.hubs.size() - i;
+        close_clients order{(left + hubs_left - 1) / hubs_left,
+                            closed_reason::max_connections_exceeded};
+        self_->request(parts_.hubs[i], hub_patience, order)
+          .receive(
+            [&](uint64_t closed) {
+              left -= std::min(closed, left);
+              some = some || closed > 0;
+            },
+            [](const caf::error&) {});
+      }
+    }
+    log::info("Closed {} connections to fall within max_connections", excess - left);
+  }
+
+  /// Closes the socket unless somebody takes it.
+  struct open_socket {
+    explicit open_socket(bound_socket s) : socket(std::move(s)) {}
+    ~open_socket() {
+      if (socket.fd >= 0) ::close(socket.fd);
+    }
+    open_socket(const open_socket&) = delete;
+    open_socket& operator=(const open_socket&) = delete;
+    bound_socket take() {
+      bound_socket out = socket;
+      socket.fd = -1;
+      return out;
+    }
+    bound_socket socket;
+  };
+
+  caf::scoped_actor self_;
+  const reload_parts& parts_;
+  std::unique_ptr<open_socket> socket_;
+  node_policy_ptr policy_;
+  std::function<void()> commit_outside_;
+};
+
+} // namespace
+
+reload_handle::behavior_type reload_actor(reload_handle::pointer self,
+                                          std::shared_ptr<const reload_parts> parts) {
+  // The rules that were in force before stay until the next reload: freeing those of ten thousand
+  // users is then no business of a reactor.
+  auto old = std::make_shared<node_policy_ptr>();
+  return {[=](const reload_request&) -> reload_answer {
+    node_policy_ptr before = parts->context->policy();
+    reload_answer why = reload(self->system(), *parts).run();
+    if (!why.empty()) {
+      log::error("Failed to reload server configuration: {}", why);
+      return why;
+    }
+    *old = std::move(before);
+    return {};
+  }};
+}
+
+} // namespace troupe
