@@ -395,7 +395,7 @@ item lexer::number_tail(size_t start, bool negative) {
 item lexer::suffixed_number(size_t start) {
   while (peek() == 'b' || peek() == 'B' || peek() == 'i' || peek() == 'I')
     advance();
-  if (ends_bare(peek()) || is_digit(peek())) return make(item_kind::integer, start);
+  if (ends_bare(peek())) return make(item_kind::integer, start);
   return bare_string(start);
 }
 

@@ -183,6 +183,8 @@ void load_accounts(load_context& ctx, const value& v) {
     if (!account) ctx.error(entry, "Expected map entries for accounts");
     else if (!is_reserved(ctx, entry, name)) load_account(ctx, name, *account);
   }
+  // Imports of a broken tree would be reported for what is broken elsewhere.
+  if (ctx.out.errors.empty()) check_accounts(ctx, v);
 }
 
 } // namespace troupe::config

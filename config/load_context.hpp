@@ -71,6 +71,8 @@ void load_accounts(load_context& ctx, const value& v);
 /// Exports and imports of one account.
 std::vector<export_options> load_exports(load_context& ctx, const value& v);
 std::vector<import_options> load_imports(load_context& ctx, const value& v);
+/// Whether imports find their exports and form no cycle; `at`: the accounts block.
+void check_accounts(load_context& ctx, const value& at);
 /// Subject mappings of one account, in the order of their sources.
 std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v);
 /// The options of operator mode -> options.operators. False: it is none of them.

@@ -1,9 +1,9 @@
 // Subject mappings of an account: where messages to a subject go instead, by weight.
 #include "config/load_context.hpp"
+#include "protocol/subject/mapping.hpp"
 #include "protocol/subject/subject.hpp"
 
 #include <charconv>
-#include <set>
 
 namespace troupe::config {
 
@@ -71,15 +71,12 @@ std::optional<mapping_destination> load_destination(load_context& ctx, const val
 }
 
 /// What is wrong with the destinations of a source together; empty: nothing.
-std::string check_destinations(const std::vector<mapping_destination>& list) {
-  std::set<std::string> seen;
-  std::map<std::string, int> total;
-  for (auto& d : list) {
-    if (!seen.insert(d.subject).second) return "duplicate entry for " + go_quote(d.subject);
-    if ((total[d.cluster] += d.weight) > all_of_it) return "total weight needs to be <= 100";
-    if (!is_valid_subject(d.subject)) return "invalid subject";
-  }
-  return {};
+std::string check_destinations(const subject_mapping& mapping) {
+  std::vector<weighted_destination> list;
+  for (auto& d : mapping.destinations)
+    list.push_back({d.subject, d.weight, d.cluster});
+  auto ok = mapping_set{}.add(mapping.source, list);
+  return ok ? std::string{} : ok.error().context;
 }
 
 } // namespace
@@ -107,7 +104,7 @@ std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v) {
     } else {
       continue;
     }
-    if (auto why = check_destinations(mapping.destinations); !why.empty())
+    if (auto why = check_destinations(mapping); !why.empty())
       ctx.error(field, where + " : " + why);
     else out.push_back(std::move(mapping));
   }

@@ -272,6 +272,12 @@ TEST_CASE("load: errors in accounts and mappings", "[config]") {
        "t.conf:1:80: Invalid weight -1 for mapping destination"},
       {"accounts: { A { mappings: {foo: [ {destination: bar, weight: x} ]} } }",
        "1:53: Invalid weight \"x\" for mapping destination"},
+      {"accounts: { A { mappings: {\"foo.*\": \"bar.$2\"} } }",
+       "1:28: Error adding mapping for \"foo.*\" to \"bar.$2\" : invalid mapping destination: "
+       "wildcard index out of range in $2: [2]"},
+      {"mappings: {\"foo.*\": \"bar.{{foo(1)}}\"}",
+       "1:12: Error adding mapping for \"foo.*\" to \"bar.{{foo(1)}}\" : invalid mapping "
+       "destination: unknown function in {{foo(1)}}"},
       {"accounts: { A { mappings: {foo: [ {destination: bar, weight: true} ]} } }",
        "1:53: Unknown entry type for weight of true"},
       {"accounts: { A { mappings: {foo: [ {destination: bar, weight: 1, foo: 1} ]} } }",
@@ -326,6 +332,56 @@ TEST_CASE("load: errors in exports and imports", "[config]") {
        "{exports: [{stream: \"a.*\"}]} }",
        "1:64: unknown field \"foo\""},
   });
+}
+
+TEST_CASE("load: imports find their exports and form no cycle", "[config]") {
+  check_reports({
+      {"accounts: { A { exports: [{service: b, accounts: [X, Y]}, {stream: a, accounts: [Z]}] } }",
+       "1:0: \"Z\" account not defined for stream export\n"
+       "t.conf:1:0: \"X\" account not defined for service export\n"
+       "t.conf:1:0: \"Y\" account not defined for service export"},
+      {"accounts: { A { exports: [{service: \"b.*\", account_token_position: 1}] } }",
+       "1:0: Error adding service export \"b.*\": sublist: invalid subject"},
+      {"accounts: { A { exports: [{service: b, latency: {sampling: 10, subject: \"a.*\"}}] } }",
+       "1:0: Error adding service latency sampling for \"b\" on subject \"a.*\": invalid publish "
+       "subject"},
+      {"accounts: { A { exports: [{service: b, response: stream, latency: a}] } }",
+       "1:0: Error adding service latency sampling for \"b\" on subject \"a\": bad service response "
+       "type"},
+      {"no_system_account: true, accounts: { A { exports: [{service: b, latency: a}] } }",
+       "1:25: Error adding service latency sampling for \"b\": system account not setup"},
+      {"accounts: { A { imports: [{stream: {account: B, subject: a}}] } }",
+       "1:0: \"B\" account not defined for stream import"},
+      {"accounts: { A { imports: [{stream: {account: B, subject: a}}] }, B {} }",
+       "1:0: Error adding stream import \"a\": stream import not authorized"},
+      {"accounts: { A { imports: [{service: {account: B, subject: a}}] }, "
+       "B {exports: [{service: a, accounts: [B]}]} }",
+       "1:0: Error adding service import \"a\": service import not authorized"},
+      {"accounts: { A { imports: [{stream: {account: B, subject: a}, prefix: \"x.*\"}] }, "
+       "B {exports: [{stream: a}]} }",
+       "1:0: Error adding stream import \"a\": stream import prefix can not contain wildcard tokens"},
+      {"accounts: { A { imports: [{stream: {account: B, subject: a}}, {stream: {account: B, "
+       "subject: a}}] }, B {exports: [{stream: a}]} }",
+       "1:0: Error adding stream import \"a\": stream import already exists"},
+      {"accounts: { A { imports: [{service: {account: B, subject: a}}], exports: [{service: a}] }, "
+       "B {exports: [{service: a}], imports: [{service: {account: A, subject: a}}]} }",
+       "1:0: Error adding service import \"a\": import forms a cycle"},
+      {"accounts: { A { imports: [{stream: {account: B, subject: a}}], exports: [{stream: a}] }, "
+       "B {exports: [{stream: a}], imports: [{stream: {account: A, subject: a}}]} }",
+       "1:0: Error adding stream import \"a\": import forms a cycle"},
+      {"accounts: { A { imports: [{service: {account: B, subject: \"a.*\"}, to: \"x.y\"}] }, "
+       "B {exports: [{service: \"a.*\"}]} }",
+       "1:0: Error adding service import \"a.*\": failed to create mapping transform for service "
+       "import subject from \"x.y\" to \"a.*\": invalid mapping destination: not using all of the "
+       "token wildcard(s) in x.y"},
+  });
+  // The importer's name in the token that the export says.
+  CHECK(loaded("accounts { A { imports: [ {stream: {account: B, subject: \"s.A\"}} ] }\n"
+               "B { exports: [ {stream: \"s.*\", account_token_position: 2} ] } }")
+            .ok());
+  CHECK_FALSE(loaded("accounts { A { imports: [ {stream: {account: B, subject: \"s.C\"}} ] }\n"
+                     "B { exports: [ {stream: \"s.*\", account_token_position: 2} ] } }")
+                  .ok());
 }
 
 TEST_CASE("validate: users and accounts that others name exist", "[config]") {

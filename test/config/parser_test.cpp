@@ -72,6 +72,8 @@ TEST_CASE("parser: maps and arrays nest and separate by comma, semicolon or newl
 TEST_CASE("parser: numbers stand right before a closing bracket", "[config]") {
   CHECK(parsed("a = [1,2]") == R"({"a":[1,2]})");
   CHECK(parsed("a = [1k]") == R"({"a":[1000]})");
+  // What goes on after a unit is a text.
+  CHECK(parsed("a = 5e7bcd, b = 1k5, c = 1kb5x") == R"({"a":"5e7bcd","b":"1k5","c":"1kb5x"})");
 }
 
 TEST_CASE("parser: double quoted strings have escapes, single quoted ones have none", "[config]") {
