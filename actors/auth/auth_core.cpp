@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "actors/auth/permission_core.hpp"
+#include "actors/auth/signature.hpp"
 #include "protocol/auth/nkey.hpp"
 
 namespace troupe {
@@ -41,30 +42,6 @@ bool bcrypt_accepts(const std::string& hash, const std::string& given) {
   auto scratch = std::make_unique<crypt_data>();
   const char* out = ::crypt_r(given.c_str(), hash.c_str(), scratch.get());
   return out && same(out, hash);
-}
-
-/// base64, raw url or standard alphabet, as clients sign nonces.
-std::optional<std::string> decode_signature(std::string_view text) {
-  constexpr size_t longest = 512;
-  if (text.size() > longest) return {};
-  for (int variant : {sodium_base64_VARIANT_URLSAFE_NO_PADDING, sodium_base64_VARIANT_ORIGINAL}) {
-    std::string raw(text.size(), '\0');
-    size_t n = 0;
-    if (sodium_base642bin(reinterpret_cast<unsigned char*>(raw.data()), raw.size(), text.data(),
-                          text.size(), nullptr, &n, nullptr, variant) == 0) {
-      raw.resize(n);
-      return raw;
-    }
-  }
-  return {};
-}
-
-bool signed_nonce(const std::string& nkey, const login_request& q) {
-  auto key = decode_public_nkey(nkey);
-  auto sig = decode_signature(q.who.sig);
-  if (!key || !sig || sig->size() != nkey_signature_bytes || q.nonce.empty()) return false;
-  return verify_nkey(key->key, q.nonce,
-                     {reinterpret_cast<const uint8_t*>(sig->data()), sig->size()});
 }
 
 /// A configured user with what is worked out once.
@@ -226,7 +203,7 @@ private:
     auth_decision d = admit(it->second, q, nkey);
     if (d.what != auth_decision::outcome::accepted || unsigned_too) return d;
     if (q.who.sig.empty()) return auth_decision::refuse("Signature missing", std::move(shown));
-    if (!signed_nonce(nkey, q))
+    if (!signed_nonce(nkey, q.who.sig, q.nonce))
       return auth_decision::refuse("Signature not verified", std::move(shown));
     return d;
   }

@@ -1,0 +1,145 @@
+#include "actors/auth/operator_account.hpp"
+
+#include <algorithm>
+
+#include "protocol/auth/claims_check.hpp"
+#include "protocol/auth/jwt.hpp"
+#include "protocol/subject/subject.hpp"
+
+namespace troupe {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+const claim_export* export_of(const operator_account& exporter, const claim_import& wanted,
+                              const std::string& subject) {
+  for (const claim_export& e : exporter.claims.exports)
+    if (e.kind == wanted.kind && is_subset_match(subject, e.subject)) return &e;
+  return nullptr;
+}
+
+config::export_options to_export(const claim_export& e) {
+  config::export_options out;
+  out.service = e.kind == claim_export_kind::service;
+  out.subject = e.subject;
+  if (e.response_type == "Stream") out.response = config::response_type::stream;
+  if (e.response_type == "Chunked") out.response = config::response_type::chunked;
+  out.threshold = nanoseconds(e.response_threshold_ns);
+  if (e.latency)
+    out.latency =
+        config::latency_options{static_cast<int>(e.latency->sampling), e.latency->results};
+  out.account_token_position = static_cast<uint32_t>(e.account_token_position);
+  out.allow_trace = e.allow_trace;
+  return out;
+}
+
+config::import_options to_import(const claim_import& i) {
+  config::import_options out;
+  out.service = i.kind == claim_export_kind::service;
+  out.account = i.account;
+  out.subject = i.subject;
+  out.share = i.share;
+  out.allow_trace = i.allow_trace;
+  if (!i.local_subject.empty()) {
+    out.to = i.local_subject;
+  } else if (!i.to.empty() && out.service) {
+    // The old form: the subject is the local one.
+    out.subject = i.to;
+    out.to = i.subject;
+  } else {
+    out.prefix = i.to;
+  }
+  return out;
+}
+
+config::account_limits to_limits(const account_claim_limits& l) {
+  return {l.connections, l.subscriptions, l.payload, l.leafnodes};
+}
+
+/// Why the import must not be, if so.
+result<void> check_import_allowed(const claim_import& i, const config::import_options& as_option,
+                                  const operator_account& importer,
+                                  const operator_account_ptr& exporter, int64_t now_s) {
+  const auto refuse = [](const char* why) { return error{errc::unauthorized, why}; };
+  if (!exporter) return refuse("the exporting account is not to be had");
+  const claim_export* offered = export_of(*exporter, i, as_option.subject);
+  if (!offered) return refuse("the account does not export it");
+  if (!offered->token_required || offered->account_token_position > 0) return {};
+  return check_activation(i, importer.key(), exporter->claims, offered->revocations, now_s);
+}
+
+}  // namespace
+
+const user_scope* operator_account::scope_of(std::string_view issuer) const {
+  auto it = claims.signing_keys.find(issuer);
+  return it != claims.signing_keys.end() && it->second ? &*it->second : nullptr;
+}
+
+result<operator_account_ptr> read_operator_account(std::string jwt, std::string_view key,
+                                                   const operator_trust& trust, int64_t now_s) {
+  auto claims = decode_account_jwt(jwt);
+  if (!claims) return claims.error();
+  if (!trust.trusts(claims->data.issuer))
+    return error{errc::unauthorized, "Account JWT not signed by trusted operator"};
+  if (const claim_faults faults = check_claims(*claims, now_s); !faults.empty())
+    return error{errc::unauthorized, "account validation failed: " + faults.front()};
+  if (claims->data.subject != key)
+    return error{errc::unauthorized, "the account's JWT is about another account"};
+  auto account = std::make_shared<operator_account>();
+  account->claims = std::move(*claims);
+  account->jwt = std::move(jwt);
+  account->strict = trust.strict(account->claims.data.issuer);
+  account->default_permissions = to_permissions(account->claims.default_permissions);
+  return operator_account_ptr(std::move(account));
+}
+
+std::optional<config::permissions> to_permissions(const claim_permissions& claims) {
+  if (claims.empty()) return {};
+  config::permissions out;
+  if (!claims.publish.empty())
+    out.publish = config::subject_permission{claims.publish.allow, claims.publish.deny};
+  if (!claims.subscribe.empty())
+    out.subscribe = config::subject_permission{claims.subscribe.allow, claims.subscribe.deny};
+  if (claims.responses) {
+    config::response_permission responses;
+    if (claims.responses->max != 0) responses.max_msgs = claims.responses->max;
+    if (claims.responses->ttl_ns != 0) responses.expires = nanoseconds(claims.responses->ttl_ns);
+    out.responses = responses;
+  }
+  return out;
+}
+
+account_as_options to_account_options(const operator_account& account,
+                                      const exporter_lookup& exporter, int64_t now_s) {
+  account_as_options out;
+  config::account_options& o = out.options;
+  const account_claims& c = account.claims;
+  o.name = account.key();
+  o.nkey = account.key();
+  o.limits = to_limits(c.limits);
+  o.default_permissions = account.default_permissions;
+  for (const claim_export& e : c.exports) o.exports.push_back(to_export(e));
+  for (const claim_import& i : c.imports) {
+    config::import_options as_option = to_import(i);
+    auto allowed = check_import_allowed(i, as_option, account, exporter(i.account), now_s);
+    if (allowed)
+      o.imports.push_back(std::move(as_option));
+    else
+      out.left_out.push_back("import of \"" + i.subject + "\" from account " + i.account + ": "
+                             + allowed.error().context);
+  }
+  for (const auto& [source, destinations] : c.mappings) {
+    config::subject_mapping m{source, {}};
+    for (const claim_mapping_destination& d : destinations)
+      m.destinations.push_back({d.subject, d.effective_weight(), d.cluster});
+    o.mappings.push_back(std::move(m));
+  }
+  if (c.trace && is_valid_publish_subject(c.trace->destination)) {
+    o.trace_dest = c.trace->destination;
+    if (c.trace->sampling > 0) o.trace_sampling = static_cast<int>(c.trace->sampling);
+  }
+  return out;
+}
+
+}  // namespace troupe

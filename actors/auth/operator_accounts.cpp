@@ -1,0 +1,100 @@
+#include "actors/auth/operator_accounts.hpp"
+
+#include <set>
+
+#include "protocol/auth/nkey.hpp"
+
+namespace troupe {
+
+result<std::string> memory_source::fetch(const std::string& key) {
+  auto it = preload_.find(key);
+  if (it == preload_.end()) return error{errc::not_found, "account missing"};
+  return it->second;
+}
+
+operator_accounts::operator_accounts(operator_trust trust, std::shared_ptr<account_source> source,
+                                     operator_environment env)
+    : trust_(std::move(trust)), source_(std::move(source)), env_(std::move(env)) {}
+
+operator_account_ptr operator_accounts::find(std::string_view key) const {
+  std::lock_guard lock(mutex_);
+  auto it = accounts_.find(key);
+  if (it == accounts_.end() || it->second->expired(env_.now_s())) return nullptr;
+  return it->second;
+}
+
+size_t operator_accounts::size() const {
+  std::lock_guard lock(mutex_);
+  return accounts_.size();
+}
+
+void operator_accounts::put(operator_account_ptr account) {
+  std::lock_guard lock(mutex_);
+  accounts_[account->key()] = std::move(account);
+}
+
+/// Verified claims, at hand or from the source; not announced.
+result<operator_account_ptr> operator_accounts::load(const std::string& key) {
+  if (auto known = find(key)) return known;
+  if (!is_public_nkey(key, nkey_role::account))
+    return error{errc::malformed, "will only fetch valid account keys"};
+  auto jwt = source_->fetch(key);
+  if (!jwt) return jwt.error();
+  auto account = read_operator_account(std::move(*jwt), key, trust_, env_.now_s());
+  if (account) put(*account);
+  return account;
+}
+
+result<operator_account_ptr> operator_accounts::fetch(const std::string& key) {
+  if (auto known = find(key)) return known;
+  auto account = load(key);
+  if (account) announce(*account);
+  return account;
+}
+
+result<bool> operator_accounts::update(const std::string& key, std::string jwt) {
+  operator_account_ptr before;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = accounts_.find(key);
+    if (it == accounts_.end()) return false;
+    before = it->second;
+  }
+  if (before->jwt == jwt) return false;
+  auto account = read_operator_account(std::move(jwt), key, trust_, env_.now_s());
+  if (!account) return account.error();
+  put(*account);
+  announce(*account);
+  env_.on_changed(key);
+  return true;
+}
+
+void operator_accounts::remove(const std::string& key) {
+  {
+    std::lock_guard lock(mutex_);
+    if (accounts_.erase(key) == 0) return;
+  }
+  env_.on_changed(key);
+}
+
+void operator_accounts::announce(const operator_account_ptr& account) {
+  std::set<std::string> seen{account->key()};
+  std::vector<operator_account_ptr> waiting{account};
+  while (!waiting.empty()) {
+    const operator_account_ptr next = std::move(waiting.back());
+    waiting.pop_back();
+    const exporter_lookup exporter = [&](const std::string& key) -> operator_account_ptr {
+      if (seen.size() >= exporters_max) return nullptr;
+      auto found = load(key);
+      if (!found) return nullptr;
+      if (seen.insert(key).second) waiting.push_back(*found);
+      return *found;
+    };
+    account_as_options out = to_account_options(*next, exporter, env_.now_s());
+    for (const std::string& text : out.left_out)
+      env_.log_warning("Account " + next->key() + ": " + text);
+    env_.on_account(std::make_shared<const config::account_options>(std::move(out.options)));
+  }
+}
+
+}  // namespace troupe

@@ -1,0 +1,89 @@
+// The accounts of operator mode that somebody asked for, and where their JWTs come from.
+//
+// Place in the flow: the authenticator looks here first and, off the reactor, fetches what is
+// missing; a resolver puts updates in. Each account that is ready to be used is handed on as options
+// through `on_account`, with all accounts that it imports from.
+//
+// Thread: any. `fetch` and `update` may block on a source; they belong on a thread that may wait.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "actors/auth/operator_account.hpp"
+#include "protocol/auth/user_limits.hpp"
+
+namespace troupe {
+
+/// Where account JWTs come from. Every call may block.
+class account_source {
+public:
+  virtual ~account_source() = default;
+  /// `key` is a well-formed public account key. Errors: `not_found`, `unavailable`.
+  virtual result<std::string> fetch(const std::string& key) = 0;
+};
+
+/// Accounts that the configuration lists.
+class memory_source final : public account_source {
+public:
+  /// `preload` must outlive the source; `owner` sees to that.
+  memory_source(std::shared_ptr<const void> owner, const std::map<std::string, std::string>& preload)
+      : owner_(std::move(owner)), preload_(preload) {}
+  result<std::string> fetch(const std::string& key) override;
+
+private:
+  std::shared_ptr<const void> owner_;
+  const std::map<std::string, std::string>& preload_;
+};
+
+/// What operator mode needs of the world.
+struct operator_environment {
+  std::function<int64_t()> now_s;  // wall clock
+  zone_offset zones;
+  /// An account is there, or is another than before.
+  std::function<void(std::shared_ptr<const config::account_options>)> on_account;
+  /// What sessions of an account were told may not hold any more: it was updated or removed.
+  std::function<void(const std::string& key)> on_changed;
+  std::function<void(const std::string&)> log_warning;
+};
+
+class operator_accounts {
+public:
+  operator_accounts(operator_trust trust, std::shared_ptr<account_source> source,
+                    operator_environment env);
+
+  const operator_trust& trust() const { return trust_; }
+  const operator_environment& environment() const { return env_; }
+
+  /// What is at hand; nullptr if it is not, or expired.
+  operator_account_ptr find(std::string_view key) const;
+  /// From the source if it is not at hand.
+  result<operator_account_ptr> fetch(const std::string& key);
+  /// A newer JWT of an account. True if it is now in force: an account that nobody asked for is not
+  /// kept.
+  result<bool> update(const std::string& key, std::string jwt);
+  /// The account is no more.
+  void remove(const std::string& key);
+  size_t size() const;
+
+private:
+  result<operator_account_ptr> load(const std::string& key);
+  void put(operator_account_ptr account);
+  /// Hands on the account and those it imports from.
+  void announce(const operator_account_ptr& account);
+
+  static constexpr size_t exporters_max = 4096;  // in one chain of imports
+
+  const operator_trust trust_;
+  const std::shared_ptr<account_source> source_;
+  const operator_environment env_;
+  mutable std::mutex mutex_;
+  std::map<std::string, operator_account_ptr, std::less<>> accounts_;
+};
+
+}  // namespace troupe

@@ -1,0 +1,358 @@
+// Operator mode: logins against accounts at hand and fetched, and what is refused.
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "actors/auth/operator_core.hpp"
+#include "actors/auth/permission_core.hpp"
+#include "protocol/auth/jwt.hpp"
+#include "test/catch.hpp"
+#include "test/protocol/jwt_vectors.hpp"
+
+using namespace troupe;
+namespace go = troupe::test::go;
+using outcome = auth_decision::outcome;
+
+namespace {
+
+constexpr int64_t noon = 12 * 3600;
+constexpr char nonce[] = "a-nonce-to-sign";
+
+nkey_pair pair_of(const char* seed) { return *nkey_pair::from_seed(seed); }
+
+std::string sign(const nkey_pair& key) {
+  const nkey_signature s = key.sign(nonce);
+  return base64url_encode({reinterpret_cast<const char*>(s.data()), s.size()});
+}
+
+constexpr char open_limits[] =
+    R"("limits":{"subs":-1,"payload":-1,"data":-1,"conn":-1,"leaf":-1,"imports":-1,"exports":-1,"wildcards":true})";
+
+/// A node in operator mode with one operator, whose signing key is trusted.
+struct world {
+  std::map<std::string, std::string> jwts;
+  int64_t now = noon;
+  std::map<std::string, std::shared_ptr<const config::account_options>> announced;
+  std::vector<std::string> warnings, changed;
+  int fetches = 0;
+  operator_trust trust;
+  std::shared_ptr<operator_accounts> accounts;
+  std::shared_ptr<const authenticator> auth;
+
+  struct source final : account_source {
+    explicit source(world& w) : w(w) {}
+    result<std::string> fetch(const std::string& key) override {
+      ++w.fetches;
+      auto it = w.jwts.find(key);
+      if (it == w.jwts.end()) return error{errc::not_found, "account missing"};
+      return it->second;
+    }
+    world& w;
+  };
+
+  world() {
+    trust.keys = {go::pub_op, go::pub_osk};
+    make();
+    add_account(R"({"type":"account","version":2,)" + std::string(open_limits) + "}");
+  }
+  void make() {
+    operator_environment env;
+    env.now_s = [this] { return now; };
+    env.zones = [](std::string_view zone, int64_t) -> std::optional<int64_t> {
+      if (zone.empty() || zone == "Europe/Berlin") return 0;
+      return {};
+    };
+    env.on_account = [this](std::shared_ptr<const config::account_options> o) {
+      announced[o->name] = std::move(o);
+    };
+    env.on_changed = [this](const std::string& key) { changed.push_back(key); };
+    env.log_warning = [this](const std::string& text) { warnings.push_back(text); };
+    accounts = std::make_shared<operator_accounts>(trust, std::make_shared<source>(*this), env);
+    auth = make_operator_authenticator(accounts);
+  }
+  std::string account_jwt(const std::string& nats, const char* who = go::pub_acc,
+                          const char* signer = go::seed_osk, int64_t expires = 0) {
+    claims_data d;
+    d.subject = who;
+    d.expires = expires;
+    return encode_jwt(d, nats, pair_of(signer), now);
+  }
+  void add_account(const std::string& nats, const char* who = go::pub_acc,
+                   const char* signer = go::seed_osk) {
+    jwts[who] = account_jwt(nats, who, signer);
+  }
+  /// A login, fetched and all.
+  auth_decision login(login_request q) {
+    q.nonce = nonce;
+    if (q.host.empty()) q.host = "127.0.0.1";
+    if (q.who.sig.empty()) q.who.sig = sign(pair_of(go::seed_user));
+    auth_decision d = auth->check(q);
+    return d.what == outcome::deferred ? d.work() : d;
+  }
+  auth_decision login_jwt(const std::string& jwt) {
+    login_request q;
+    q.who.jwt = jwt;
+    return login(q);
+  }
+  std::string user_jwt(const std::string& nats, const char* signer = go::seed_acc,
+                       int64_t expires = 0, int64_t issued = noon) {
+    claims_data d;
+    d.subject = go::pub_user;
+    d.name = "bob";
+    d.expires = expires;
+    return encode_jwt(d, nats, pair_of(signer), issued);
+  }
+  std::string plain_user(const std::string& more = {}) {
+    return R"({"type":"user","version":2,"subs":-1,"payload":-1,"data":-1)" + more + "}";
+  }
+};
+
+} // namespace
+
+TEST_CASE("operator mode: a user of an account of a trusted operator logs in", "[auth][operator]") {
+  world w;
+  CHECK(w.auth->required());
+  CHECK(w.auth->wants_nonce());
+  CHECK_FALSE(w.auth->admits_silent());
+  auth_decision d = w.login_jwt(w.user_jwt(w.plain_user(R"(,"pub":{"deny":["no"]},"tags":["a:b"])")));
+  INFO(d.why);
+  REQUIRE(d.what == outcome::accepted);
+  CHECK(d.user->account == go::pub_acc);
+  CHECK(d.user->name == go::pub_user);
+  CHECK(d.user->name_tag == "bob");
+  CHECK(d.user->tags == claim_strings{"a:b"});
+  CHECK(d.user->issuer_key.empty());
+  CHECK_FALSE(d.user->permissions->publishes("no"));
+  CHECK_FALSE(d.user->max_payload);
+  CHECK(d.user->expires_at_s == 0);
+  CHECK(w.announced.count(go::pub_acc) == 1);
+  CHECK(w.fetches == 1);
+  CHECK(w.login_jwt(w.user_jwt(w.plain_user())).what == outcome::accepted);
+  CHECK(w.fetches == 1); // at hand by now
+}
+
+TEST_CASE("operator mode: what is refused, and why", "[auth][operator]") {
+  world w;
+  const std::string good = w.user_jwt(w.plain_user());
+  auto why = [&](login_request q) {
+    auth_decision d = w.login(std::move(q));
+    CHECK(d.what == outcome::refused);
+    return d.why;
+  };
+  auto with_jwt = [](std::string jwt) {
+    login_request q;
+    q.who.jwt = std::move(jwt);
+    return q;
+  };
+  CHECK(why({}) == "Authentication requires a user JWT");
+  CHECK(why(with_jwt("nonsense")) == "Authentication requires a user JWT");
+  CHECK(why(with_jwt(w.jwts[go::pub_acc])) == "Authentication requires a user JWT");
+  login_request unsigned_nonce = with_jwt(good);
+  unsigned_nonce.who.sig = sign(pair_of(go::seed_acc));
+  CHECK(why(unsigned_nonce) == "Signature not verified");
+  unsigned_nonce.who.sig = "!";
+  CHECK(why(unsigned_nonce) == "Signature not verified");
+  CHECK(why(with_jwt(w.user_jwt(w.plain_user(), go::seed_ask))).starts_with("Account JWT lookup error"));
+  CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"issuer_account":")" + std::string(go::pub_acc)
+                                             + "\""),
+                                go::seed_ask)))
+        == "User JWT issuer is not known");
+  CHECK(why(with_jwt(w.user_jwt(w.plain_user(), go::seed_acc, noon - 1)))
+        == "User JWT no longer valid: claim is expired");
+  CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"proxy_required":true)")))) == "proxy required");
+  CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"src":["10.0.0.0/8"])")))) == "Bad src Ip 127.0.0.1");
+  CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"times":[{"start":"08:00:00","end":"09:00:00"}])"))))
+        == "Outside connect times");
+  CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"allowed_connection_types":["WEBSOCKET"])"))))
+        == "Connection type not allowed");
+  CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"allowed_connection_types":["FAX"])"))))
+        == "Connection type not allowed");
+  CHECK(w.login(with_jwt(w.user_jwt(w.plain_user(R"(,"allowed_connection_types":["FAX","standard"])"))))
+            .what
+        == outcome::accepted);
+}
+
+TEST_CASE("operator mode: accounts that nobody trusts, or that have faults, let nobody in",
+          "[auth][operator]") {
+  world w;
+  const std::string nats = R"({"type":"account","version":2,)" + std::string(open_limits) + "}";
+  const std::string user = w.user_jwt(w.plain_user());
+  w.add_account(nats, go::pub_acc, go::seed_acc); // signed by itself
+  CHECK(w.login_jwt(user).why
+        == "Account JWT lookup error: Account JWT not signed by trusted operator");
+  w.add_account(nats, go::pub_other);
+  w.jwts[go::pub_acc] = w.jwts[go::pub_other]; // another's
+  CHECK(w.login_jwt(user).what == outcome::refused);
+  w.jwts[go::pub_acc] = "nonsense";
+  CHECK(w.login_jwt(user).what == outcome::refused);
+  w.add_account(R"({"type":"account","version":2,"exports":[{"subject":"a","type":"stream"}]})");
+  CHECK(w.login_jwt(user).what == outcome::refused); // no exports allowed
+  w.jwts.clear();
+  CHECK(w.login_jwt(user).why == "Account JWT lookup error: account missing");
+  CHECK(w.announced.empty());
+}
+
+TEST_CASE("operator mode: only pinned accounts log in", "[auth][operator]") {
+  world w;
+  w.trust.pinned = {go::pub_other};
+  w.make();
+  CHECK(w.login_jwt(w.user_jwt(w.plain_user())).why
+        == "Account " + std::string(go::pub_acc) + " not listed as operator pinned account");
+}
+
+TEST_CASE("operator mode: a strict operator's accounts do not sign users themselves",
+          "[auth][operator]") {
+  world w;
+  w.trust.strict_keys = {go::pub_osk};
+  w.make();
+  CHECK(w.login_jwt(w.user_jwt(w.plain_user())).why == "User JWT issuer is not known");
+  w.add_account(R"({"type":"account","version":2,"signing_keys":[")" + std::string(go::pub_ask)
+                + R"("],)" + open_limits + "}");
+  w.make();
+  auto d = w.login_jwt(w.user_jwt(
+      w.plain_user(R"(,"issuer_account":")" + std::string(go::pub_acc) + "\""), go::seed_ask));
+  REQUIRE(d.what == outcome::accepted);
+  CHECK(d.user->issuer_key == go::pub_ask);
+}
+
+TEST_CASE("operator mode: bearers need no signature unless the account forbids them",
+          "[auth][operator]") {
+  world w;
+  login_request q;
+  q.who.jwt = w.user_jwt(w.plain_user(R"(,"bearer_token":true)"));
+  q.who.sig = "none";
+  CHECK(w.login(q).what == outcome::accepted);
+  w.add_account(R"({"type":"account","version":2,"limits":{"subs":-1,"payload":-1,"conn":-1,"leaf":-1,"imports":-1,"exports":-1,"disallow_bearer":true}})");
+  w.make();
+  CHECK(w.login(q).why == "Account does not allow bearer tokens");
+}
+
+TEST_CASE("operator mode: the default sentinel stands in for those who present nothing",
+          "[auth][operator]") {
+  world w;
+  w.trust.default_sentinel = w.user_jwt(w.plain_user(R"(,"bearer_token":true,"pub":{"deny":[">"]})"));
+  w.make();
+  CHECK(w.auth->admits_silent());
+  login_request q;
+  q.who.jwt = "not a token";
+  auto d = w.login(q);
+  REQUIRE(d.what == outcome::accepted);
+  CHECK_FALSE(d.user->permissions->publishes("x"));
+}
+
+TEST_CASE("attack case 15: revoked and expired users stay outside, and are sent there",
+          "[auth][operator][attack]") {
+  world w;
+  const std::string user = w.user_jwt(w.plain_user(), go::seed_acc, noon + 10);
+  auto d = w.login_jwt(user);
+  REQUIRE(d.what == outcome::accepted);
+  CHECK(d.user->expires_at_s == noon + 10);
+  CHECK(w.auth->renewed(*d.user));
+
+  auto revoked = [&](const std::string& list) {
+    return w.account_jwt(R"({"type":"account","version":2,"revocations":{)" + list + "}," + open_limits
+                         + "}");
+  };
+  const std::string at_noon = ":" + std::to_string(noon);
+  for (const std::string& list :
+       {"\"" + std::string(go::pub_user) + "\"" + at_noon, "\"*\"" + at_noon}) {
+    CAPTURE(list);
+    REQUIRE(w.accounts->update(go::pub_acc, revoked(list)));
+    CHECK(w.changed.back() == go::pub_acc);
+    CHECK(w.login_jwt(user).why == "User authentication revoked");
+    CHECK_FALSE(w.auth->renewed(*d.user));
+  }
+  REQUIRE(w.accounts->update(go::pub_acc, revoked("\"*\":" + std::to_string(noon - 1))));
+  CHECK(w.auth->renewed(*d.user));
+  w.now = noon + 11;
+  CHECK_FALSE(w.auth->renewed(*d.user));
+  CHECK(w.login_jwt(user).what == outcome::refused);
+}
+
+TEST_CASE("operator mode: limits are the narrower of user and account; times end a session",
+          "[auth][operator]") {
+  world w;
+  w.add_account(R"({"type":"account","version":2,"limits":{"subs":10,"payload":100,"conn":5,"leaf":-1,"imports":-1,"exports":-1},"default_permissions":{"sub":{"allow":["d"]}}})");
+  auto d = w.login_jwt(w.user_jwt(
+      R"({"type":"user","version":2,"subs":20,"payload":50,"data":-1,"times":[{"start":"11:00:00","end":"12:30:00"}]})"));
+  REQUIRE(d.what == outcome::accepted);
+  CHECK(d.user->max_subscriptions == 10);
+  CHECK(d.user->max_payload == 50);
+  CHECK(d.user->expires_at_s == noon + 1800);
+  CHECK(d.user->listed->subscribe->allow == claim_strings{"d"});
+  CHECK(w.announced.at(go::pub_acc)->limits.max_connections == 5);
+}
+
+TEST_CASE("operator mode: users of a scoped key get its template and must ask for nothing",
+          "[auth][operator]") {
+  world w;
+  w.add_account(R"({"type":"account","version":2,"signing_keys":[{"kind":"user_scope","key":")"
+                + std::string(go::pub_scoped)
+                + R"(","template":{"pub":{"allow":["x.{{name()}}"]},"subs":3}}],)" + open_limits + "}");
+  const std::string account = R"(,"issuer_account":")" + std::string(go::pub_acc) + "\"";
+  auto d = w.login_jwt(
+      w.user_jwt(R"({"type":"user","version":2)" + account + "}", go::seed_scoped));
+  REQUIRE(d.what == outcome::accepted);
+  CHECK(d.user->listed->publish->allow == claim_strings{"x.bob"});
+  CHECK(d.user->max_subscriptions == 3);
+  CHECK(w.login_jwt(w.user_jwt(w.plain_user(account), go::seed_scoped)).why
+        == "scoped users require no permissions or limits set");
+}
+
+TEST_CASE("operator mode: imports come with the accounts they come from", "[auth][operator]") {
+  world w;
+  const std::string other = go::pub_other;
+  w.add_account(R"({"type":"account","version":2,"exports":[{"subject":"pub.>","type":"stream"},{"subject":"svc","type":"service","response_type":"Chunked"},{"subject":"priv.>","type":"stream","token_req":true}],"signing_keys":[")"
+                    + std::string(go::pub_ask) + R"("],)" + open_limits + "}",
+                go::pub_other);
+  auto import = [&](const std::string& more) {
+    return R"({"account":")" + other + "\"," + more + "}";
+  };
+  w.add_account(
+      R"({"type":"account","version":2,"imports":[)"
+      + import(R"("subject":"pub.a","type":"stream","local_subject":"here.a")") + ","
+      + import(R"("subject":"mine","type":"service","to":"svc")") + ","
+      + import(R"("subject":"priv.x","type":"stream","token":")" + std::string(go::activation) + "\"")
+      + "," + import(R"("subject":"priv.y","type":"stream")") + ","
+      + import(R"("subject":"nowhere","type":"stream")") + "]," + open_limits + "}");
+  REQUIRE(w.login_jwt(w.user_jwt(w.plain_user())).what == outcome::accepted);
+  REQUIRE(w.announced.count(other) == 1);
+  CHECK(w.announced.at(other)->exports[1].response == config::response_type::chunked);
+  const auto& imports = w.announced.at(go::pub_acc)->imports;
+  REQUIRE(imports.size() == 3); // priv.y has no token, nowhere is not exported
+  CHECK(imports[0].to == "here.a");
+  CHECK(imports[1].service);
+  CHECK(imports[1].subject == "svc");
+  CHECK(imports[1].to == "mine");
+  CHECK(imports[2].subject == "priv.x");
+  CHECK(w.warnings.size() == 2);
+}
+
+TEST_CASE("operator mode: accounts that import from each other come to an end", "[auth][operator]") {
+  world w;
+  auto both = [&](const char* from) {
+    return R"({"type":"account","version":2,"exports":[{"subject":"a","type":"stream"}],"imports":[{"subject":"a","type":"stream","account":")"
+           + std::string(from) + R"("}],)" + open_limits + "}";
+  };
+  w.add_account(both(go::pub_other));
+  w.add_account(both(go::pub_acc), go::pub_other);
+  REQUIRE(w.login_jwt(w.user_jwt(w.plain_user())).what == outcome::accepted);
+  CHECK(w.announced.size() == 2);
+  CHECK(w.accounts->size() == 2);
+}
+
+TEST_CASE("operator mode: an update counts only for accounts in use, and only if it is right",
+          "[auth][operator]") {
+  world w;
+  const std::string before = w.jwts[go::pub_acc];
+  CHECK_FALSE(w.accounts->update(go::pub_acc, before).value());
+  REQUIRE(w.login_jwt(w.user_jwt(w.plain_user())).what == outcome::accepted);
+  CHECK_FALSE(w.accounts->update(go::pub_acc, before).value());
+  CHECK_FALSE(w.accounts->update(go::pub_acc, "nonsense"));
+  CHECK(w.changed.empty());
+  w.accounts->remove(go::pub_acc);
+  CHECK(w.changed.size() == 1);
+  w.jwts.clear();
+  CHECK(w.login_jwt(w.user_jwt(w.plain_user())).what == outcome::refused);
+}
