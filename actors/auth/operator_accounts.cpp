@@ -6,12 +6,6 @@
 
 namespace troupe {
 
-result<std::string> memory_source::fetch(const std::string& key) {
-  auto it = preload_.find(key);
-  if (it == preload_.end()) return error{errc::not_found, "account missing"};
-  return it->second;
-}
-
 operator_accounts::operator_accounts(operator_trust trust, std::shared_ptr<account_source> source,
                                      operator_environment env)
     : trust_(std::move(trust)), source_(std::move(source)), env_(std::move(env)) {}

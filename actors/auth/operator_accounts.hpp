@@ -28,19 +28,6 @@ public:
   virtual result<std::string> fetch(const std::string& key) = 0;
 };
 
-/// Accounts that the configuration lists.
-class memory_source final : public account_source {
-public:
-  /// `preload` must outlive the source; `owner` sees to that.
-  memory_source(std::shared_ptr<const void> owner, const std::map<std::string, std::string>& preload)
-      : owner_(std::move(owner)), preload_(preload) {}
-  result<std::string> fetch(const std::string& key) override;
-
-private:
-  std::shared_ptr<const void> owner_;
-  const std::map<std::string, std::string>& preload_;
-};
-
 /// What operator mode needs of the world.
 struct operator_environment {
   std::function<int64_t()> now_s;  // wall clock

@@ -1,7 +1,6 @@
 #include "actors/auth/operator_core.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "actors/auth/permission_core.hpp"
 #include "actors/auth/signature.hpp"

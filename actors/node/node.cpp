@@ -14,7 +14,9 @@
 #include <future>
 #include <thread>
 
+#include "actors/auth/operator_core.hpp"
 #include "actors/node/node_actor.hpp"
+#include "actors/node/operator_mode.hpp"
 #include "actors/node/signal_source.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/session/client_hub.hpp"
@@ -78,7 +80,8 @@ server_info info_from(const config::server_options& o, const std::string& id) {
   info.api_level = config::jetstream_api_level;
   info.headers = !o.no_header_support;
   info.max_payload = o.max_payload;
-  info.auth_required = o.authorization.required() && o.no_auth_user.empty();
+  info.auth_required =
+    (o.authorization.required() && o.no_auth_user.empty()) || o.operators.enabled();
   return info;
 }
 
@@ -94,6 +97,8 @@ struct node::parts {
   std::unique_ptr<driver_pool> drivers;
   system_config caf_config;
   std::unique_ptr<caf::actor_system> system;
+  std::shared_ptr<operator_accounts> operators;  // of operator mode
+  std::shared_ptr<session_renewal> renewals = std::make_shared<session_renewal>();
   std::vector<hub_handle> hubs;
   node_handle root;
   caf::actor signals;
@@ -105,6 +110,7 @@ struct node::parts {
                                       uint16_t client_port) const;
   std::shared_ptr<const reload_parts> make_reload_parts();
   result<void> build_context();
+  result<void> resolve_system_account();
   void spawn_hubs();
   listener_handle adopt_listener(bound_socket socket);
   result<listener_handle> spawn_listener();
@@ -139,13 +145,21 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   policy->max_connections = options.max_connections == 0 ? -1 : options.max_connections;
   if (!options.no_system_account)
     policy->system_account = options.system_account.empty() ? "$SYS" : options.system_account;
-  policy->auth = make_config_authenticator(options, policy->system_account);
+  policy->auth = operators ? make_operator_authenticator(operators)
+                           : make_config_authenticator(options, policy->system_account);
+  policy->settings.auth_required = policy->auth->required();
+  policy->settings.operator_mode = operators != nullptr;
   policy->settings.has_no_auth_user = policy->auth->admits_silent();
   return node_policy_ptr(std::move(policy));
 }
 
 result<void> node::parts::build_context() {
   node_context& c = *context;
+  if (options.operators.enabled()) {
+    auto made = make_operator_accounts(options, context, renewals);
+    if (!made) return made.error();
+    operators = std::move(*made);
+  }
   auto policy = make_policy(options, port);
   if (!policy) return policy.error();
   c.publish(*policy);
@@ -163,7 +177,7 @@ result<void> node::parts::build_context() {
   };
   c.accounts = std::make_shared<routing::account_directory>(std::move(shards));
   c.accounts->apply(options, c.policy()->system_account);
-  return {};
+  return resolve_system_account();
 }
 
 std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
@@ -180,6 +194,15 @@ std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
     caf::anon_send(root, listener_moved{std::move(socket)});
   };
   return out;
+}
+
+/// Without its system account a node of operator mode could not be told of other accounts.
+result<void> node::parts::resolve_system_account() {
+  if (!operators || options.system_account.empty()) return {};
+  const auto account = operators->fetch(options.system_account);
+  if (account) return {};
+  return error{account.error().code,
+               "error resolving system account: " + account.error().context};
 }
 
 void node::parts::spawn_hubs() {
@@ -227,6 +250,7 @@ result<void> node::start() {
   routing::account_ptr global = p_->context->accounts->get(routing::global_account);
   global->shard(0);
   p_->spawn_hubs();
+  p_->renewals->open(p_->hubs, p_->context);
 
   node_parts parts;
   parts.context = p_->context;
@@ -251,6 +275,7 @@ int node::wait() { return p_->stopped.get_future().get(); }
 
 void node::finish() {
   if (!p_->started) return;
+  p_->renewals->close();
   p_->hubs.clear();
   p_->root = nullptr;
   p_->signals = nullptr;

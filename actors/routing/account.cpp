@@ -106,7 +106,11 @@ void account_directory::apply(const config::server_options& options,
     global->mappings = options.mappings;
     wanted[global_account] = std::move(global);
   }
-  for (auto& [name, rules] : wanted) get(name, name == system_account)->set_rules(rules);
+  // In operator mode the claims of an account are its rules, and say when it ends.
+  const bool by_claims = options.operators.enabled();
+  for (auto& [name, rules] : wanted)
+    if (!by_claims || !find(name)) get(name, name == system_account)->set_rules(rules);
+  if (by_claims) return;
   for (const account_ptr& there : all())
     if (!wanted.contains(there->name())) drop(there->name());
 }

@@ -126,6 +126,7 @@ private:
   bool bind(routing::account_ptr account, bool limited);
   void take_rules(user_rules_ptr rules);
   void apply_bounds();
+  nanos moment_of(int64_t wall_s);
   void renew_rules(const authenticator& auth);
   void withdraw_denied();
   void on_verdict(const auth_decision& decision);

@@ -5,6 +5,8 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "actors/session/client_hub.hpp"
@@ -60,7 +62,16 @@ auth_outcome client_connection::admit(const auth_decision& decision) {
             .err = err_text::max_account_connections};
   take_rules(decision.user);
   apply_bounds();
+  core_.expire_at(moment_of(decision.user->expires_at_s));
   return {.ok = true};
+}
+
+/// A time of the wall clock, in seconds, by the reactor's; for ever if it is 0.
+nanos client_connection::moment_of(int64_t wall_s) {
+  if (wall_s == 0) return nanos::max();
+  const int64_t left_s = std::max<int64_t>(wall_s - static_cast<int64_t>(std::time(nullptr)), 0);
+  constexpr int64_t longest_s = int64_t{100} * 365 * 24 * 3600;
+  return home().now() + std::chrono::seconds(std::min(left_s, longest_s));
 }
 
 void client_connection::take_rules(user_rules_ptr rules) {

@@ -143,9 +143,6 @@ TEST_CASE("load: protection that is asked for but not built is an error", "[conf
   for (auto& [text, option] : std::vector<golden>{
            {"tls { cert_file: a }", "tls"},
            {"tls {}", "tls"},
-           {"trusted_keys: OB43KVROR7TFJ6KAPCYRF2FJROTZAH4FHLTJLPWX4DRZCC5NASLGIT25",
-            "trusted_keys"},
-           {"resolver: MEMORY", "resolver"},
            {"ocsp: true", "ocsp"},
            {"proxies { trusted: [{key: "
             "\"UCNGL4W5QX66CFX6A6DCBVDH5VOHMI7B2UZZU7TXAUQQSI2JPHULCKBR\"}] }", "proxies"},

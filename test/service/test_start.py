@@ -63,7 +63,6 @@ class Refused(unittest.TestCase):
 
     CONFIGS = {
         "tls": 'tls { cert_file: "a", key_file: "b" }',
-        "trusted_keys": "trusted_keys: OB43KVROR7TFJ6KAPCYRF2FJROTZAH4FHLTJLPWX4DRZCC5NASLGIT25",
         "authorization.auth_callout": (
             "authorization { auth_callout { issuer: ABJHLOVMPA4CI6R5KLNGOB4GSLNIY7IOUPAJC4YFNDLQVIOBYQGUWVLA, auth_users: [a] } }"),
     }

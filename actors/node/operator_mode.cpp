@@ -1,0 +1,52 @@
+#include "actors/node/operator_mode.hpp"
+
+#include <caf/send.hpp>
+
+#include <ctime>
+
+#include "actors/auth/account_sources.hpp"
+#include "actors/auth/zone_files.hpp"
+#include "actors/observe/logger.hpp"
+
+namespace troupe {
+
+void session_renewal::open(std::vector<hub_handle> hubs, std::shared_ptr<node_context> context) {
+  std::lock_guard lock(mutex_);
+  hubs_ = std::move(hubs);
+  context_ = std::move(context);
+}
+
+void session_renewal::renew() {
+  std::lock_guard lock(mutex_);
+  for (const hub_handle& hub : hubs_) caf::anon_send(hub, context_->policy());
+}
+
+void session_renewal::close() {
+  std::lock_guard lock(mutex_);
+  hubs_.clear();
+  context_.reset();
+}
+
+result<std::shared_ptr<operator_accounts>> make_operator_accounts(
+  const config::server_options& options, std::weak_ptr<node_context> context,
+  std::shared_ptr<session_renewal> renewal) {
+  auto trust = operator_trust::make(options.operators, options.system_account);
+  if (!trust) return trust.error();
+  auto source = make_account_source(options.operators.resolver);
+  if (!source) return source.error();
+  operator_environment env;
+  env.now_s = [] { return static_cast<int64_t>(std::time(nullptr)); };
+  env.zones = system_zones();
+  env.log_warning = [](const std::string& text) { log::warn("{}", text); };
+  const std::string system = options.system_account;
+  env.on_account = [context, system](std::shared_ptr<const config::account_options> rules) {
+    auto c = context.lock();
+    if (!c || !c->accounts) return;
+    const std::string name = rules->name;
+    c->accounts->get(name, name == system)->set_rules(std::move(rules));
+  };
+  env.on_changed = [renewal = std::move(renewal)](const std::string&) { renewal->renew(); };
+  return std::make_shared<operator_accounts>(std::move(*trust), std::move(*source), std::move(env));
+}
+
+} // namespace troupe

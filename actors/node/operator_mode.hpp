@@ -1,0 +1,36 @@
+// Operator mode of a node: the accounts that operators signed, wired to routing and to the sessions.
+//
+// Thread: made before the node runs; afterwards any.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "actors/auth/operator_accounts.hpp"
+#include "actors/session/node_context.hpp"
+#include "actors/session/session_messages.hpp"
+#include "protocol/result.hpp"
+
+namespace troupe {
+
+/// Has all sessions of a node look at their rules again, as long as the node runs. Any thread.
+class session_renewal {
+public:
+  void open(std::vector<hub_handle> hubs, std::shared_ptr<node_context> context);
+  void renew();
+  void close();
+
+private:
+  std::mutex mutex_;
+  std::vector<hub_handle> hubs_;
+  std::shared_ptr<node_context> context_;
+};
+
+/// Accounts become those of `context` when somebody uses them; sessions are renewed when what their
+/// account says has changed. Errors: what keeps a node from starting.
+result<std::shared_ptr<operator_accounts>> make_operator_accounts(
+  const config::server_options& options, std::weak_ptr<node_context> context,
+  std::shared_ptr<session_renewal> renewal);
+
+} // namespace troupe
