@@ -153,14 +153,14 @@ result<bool> directory_source::save(const std::string& key, const std::string& j
   if (jwt.empty()) return error{errc::malformed, "invalid JWT"};
   const auto newer = decode_generic_jwt(jwt);
   if (!newer) return newer.error();
+  if (newer->data.subject != key)
+    return error{errc::malformed, "jwt subject nkey and provided nkey do not match"};
   std::lock_guard lock(mutex_);
   if (auto before = read_file(path_of(key))) {
     if (*before == jwt) return false;
     if (const auto older = decode_generic_jwt(*before)) {
       if (older->data.id == newer->data.id || older->data.issued_at > newer->data.issued_at)
         return false;
-      if (newer->data.subject != key)
-        return error{errc::malformed, "jwt subject nkey and provided nkey do not match"};
     }
   }
   if (entries_.count(key) == 0 && entries_.size() >= limit()) {

@@ -270,7 +270,7 @@ TEST_CASE("attack case 15: revoked and expired users stay outside, and are sent 
   CHECK(w.login_jwt(user).what == outcome::refused);
 }
 
-TEST_CASE("operator mode: limits are the narrower of user and account; times end a session",
+TEST_CASE("operator mode: limits are the narrower of user and account, times end a session",
           "[auth][operator]") {
   world w;
   w.add_account(R"({"type":"account","version":2,"limits":{"subs":10,"payload":100,"conn":5,"leaf":-1,"imports":-1,"exports":-1},"default_permissions":{"sub":{"allow":["d"]}}})");
