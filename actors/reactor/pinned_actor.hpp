@@ -24,7 +24,11 @@ public:
 
   using super::enqueue;
   void enqueue(caf::mailbox_element_ptr x, caf::execution_unit*) override {
-    super::enqueue(std::move(x), &home_);
+    // Only the own thread touches the mailbox: see the causality rule in reactor.hpp.
+    if (reactor::current() == &home_)
+      super::enqueue(std::move(x), &home_);
+    else
+      home_.hand_over(caf::strong_actor_ptr{this->ctrl()}, std::move(x));
   }
   void launch(caf::execution_unit*, bool lazy, bool hide) override {
     super::launch(&home_, lazy, hide);

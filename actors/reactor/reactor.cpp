@@ -75,7 +75,12 @@ void reactor::exec_later(caf::resumable* job) {
     run_queue_.push_back(job);
     return;
   }
-  inbox_.push(job);
+  inbox_.push({.job = job, .to = {}, .message = {}});
+  pool_.wake_if_asleep(*this);
+}
+
+void reactor::hand_over(caf::strong_actor_ptr to, caf::mailbox_element_ptr message) {
+  inbox_.push({.job = nullptr, .to = std::move(to), .message = std::move(message)});
   pool_.wake_if_asleep(*this);
 }
 
@@ -112,26 +117,38 @@ void reactor::tell_link_waiters() {
   }
 }
 
+size_t reactor::take_inbox() {
+  size_t messages = 0;
+  inbox_.drain([&](parcel& p) {
+    if (p.job) return run_queue_.push_back(p.job);
+    ++messages;
+    p.to->enqueue(std::move(p.message), this);
+  });
+  return messages;
+}
+
 void reactor::run_jobs() {
   if (opened_links_.load() != 0) tell_link_waiters();
-  do {
-    inbox_.drain([this](caf::resumable*& job) { run_queue_.push_back(job); });
-    // Only what is queued now: an actor that keeps messaging itself must not starve the sockets.
-    for (size_t n = run_queue_.size(); n > 0 && !run_queue_.empty(); --n) {
-      caf::resumable* job = run_queue_.front();
-      run_queue_.pop_front();
-      switch (job->resume(this, messages_per_resume)) {
-        case caf::resumable::resume_later: run_queue_.push_back(job); break;
-        case caf::resumable::awaiting_message: caf::intrusive_ptr_release(job); break;
-        case caf::resumable::done:
-        case caf::resumable::shutdown_execution_unit: caf::intrusive_ptr_release(job); break;
-      }
+  // Enough for each actor to handle all that has just come, whoever it was for. Only what is queued
+  // now: an actor that keeps messaging itself must not starve the sockets.
+  const size_t at_most = messages_per_resume + take_inbox();
+  for (size_t n = run_queue_.size(); n > 0 && !run_queue_.empty(); --n) {
+    caf::resumable* job = run_queue_.front();
+    run_queue_.pop_front();
+    switch (job->resume(this, at_most)) {
+      case caf::resumable::resume_later: run_queue_.push_back(job); break;
+      case caf::resumable::awaiting_message: caf::intrusive_ptr_release(job); break;
+      case caf::resumable::done:
+      case caf::resumable::shutdown_execution_unit: caf::intrusive_ptr_release(job); break;
     }
-  } while (!inbox_.empty());
+  }
 }
 
 void reactor::abandon() {
   enter();
+  // Nobody is left to resume; whoever waits for an answer hears that there is none.
+  take_inbox();
+  for (caf::resumable* job : std::exchange(run_queue_, {})) caf::intrusive_ptr_release(job);
   for (slot& s : slots_)
     if (s.owner) caf::intrusive_ptr_release(std::exchange(s.owner, nullptr));
   retire();

@@ -6,12 +6,18 @@
 //
 // Causality: whoever saw a reply of this node may rely on its effects everywhere. Batches leave
 // before sockets are flushed, and `drain_inbound` runs after each socket read and before the
-// first match, so a subscription whose PONG was seen is visible to every later publish.
+// first match, so a subscription whose PONG was seen is visible to every later publish. Two things
+// make that hold: a message from another thread is in the inbox after one atomic step (pushing it
+// into the actor's mailbox and scheduling the actor would be two, and a thread that is suspended
+// between them hides what others push into the same mailbox), and no socket is flushed within a
+// turn unless the batches have left.
 //
 // All members run on the reactor's current driver unless marked "any thread".
 #pragma once
 
+#include <caf/actor_control_block.hpp>
 #include <caf/execution_unit.hpp>
+#include <caf/mailbox_element.hpp>
 #include <caf/resumable.hpp>
 
 #include <atomic>
@@ -79,8 +85,10 @@ public:
 
   /// Any thread. Own (io) actors queue here; foreign ones go to CAF's scheduler.
   void exec_later(caf::resumable* job) override;
-  /// Resumes all that other reactors have handed over; only from the I/O path, never in a resume.
-  /// Interest is urgent mail besides, so it is not overtaken even where a flood outlasts the rounds.
+  /// Any other thread: hands a message to an actor of this reactor, with a wake-up if it sleeps.
+  void hand_over(caf::strong_actor_ptr to, caf::mailbox_element_ptr message);
+  /// Handles all that other threads had handed over before the call; only from the I/O path, never
+  /// in a resume. What follows from it among actors here is handled too, within bounds.
   void drain_inbound() {
     constexpr int rounds = 16;
     for (int i = 0; i < rounds && (!run_queue_.empty() || !inbox_.empty()); ++i) run_jobs();
@@ -154,12 +162,20 @@ private:
     uint32_t next_free = 0;
   };
 
+  /// From another thread: an actor to resume, or a message for one.
+  struct parcel {
+    caf::resumable* job = nullptr;
+    caf::strong_actor_ptr to;
+    caf::mailbox_element_ptr message;
+  };
+
   static void queue_hook(std::vector<turn_hook*>& list, turn_hook& hook) {
     if (hook.queued) return;
     hook.queued = true;
     list.push_back(&hook);
   }
   static bool run_hooks(std::vector<turn_hook*>& list, std::vector<turn_hook*>& spare);
+  size_t take_inbox();
   void run_jobs();
   void tell_link_waiters();
   void flush_all_early();
@@ -184,7 +200,7 @@ private:
   nanos busy_{};
 
   std::deque<caf::resumable*> run_queue_;
-  mpsc_inbox<caf::resumable*> inbox_;
+  mpsc_inbox<parcel> inbox_;
 
   std::atomic<uint64_t> opened_links_{0};
   std::vector<std::vector<link_waiter*>> link_waiters_;  // by target reactor

@@ -184,8 +184,7 @@ void shard_actor::at_turn_end() {
     batch->changes = core_.take_interest_changes();
     for (size_t r = 0; r < peers_->shards.size(); ++r)
       if (r != home().index() && !batch->changes.empty())
-        // Urgent: however many batches wait there, a publish that follows must see it.
-        caf::anon_send<caf::message_priority::high>(peers_->shards[r], interest_batch_ptr(batch));
+        caf::anon_send(peers_->shards[r], interest_batch_ptr(batch));
   }
   for (size_t r = 0; r < outgoing_.size(); ++r)
     if (outgoing_[r]) send_batch(static_cast<reactor_index>(r));

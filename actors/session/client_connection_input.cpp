@@ -34,7 +34,8 @@ void client_connection::handle_io(uint32_t events) {
   if (events & EPOLLOUT) {
     // Nothing of ours: then it is a stage below that waited for room.
     if (out_.empty()) transport_->write(nullptr, 0);
-    at_turn_end();
+    // Ours goes at the end of the turn, when what the turn gathered for other reactors has left.
+    home().flush_later(*this);
   }
   if (state_ == state::opening) return open_up();
   if (events & readable) {
