@@ -9,7 +9,7 @@ namespace {
 
 thread_local buffer_pool* current_pool = nullptr;
 std::atomic<uint64_t> large_blocks_taken{0};
-std::atomic<size_t> large_bytes_freed{0};
+std::atomic<size_t> bytes_freed{0};
 
 buffer* allocate(size_t total_bytes, uint8_t size_class, buffer_pool* home) {
   void* memory = std::malloc(total_bytes);
@@ -36,7 +36,7 @@ void free_list(buffer* b) {
 void buffer::release() {
   if (refs.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (home) return home->give_back(this);
-  large_bytes_freed.fetch_add(capacity, std::memory_order_relaxed);
+  bytes_freed.fetch_add(capacity, std::memory_order_relaxed);
   std::free(this);
 }
 
@@ -91,10 +91,8 @@ void buffer_pool::collect_returned() {
 }
 
 uint64_t buffer_pool::large_taken() { return large_blocks_taken.load(std::memory_order_relaxed); }
-size_t buffer_pool::large_freed_bytes() {
-  return large_bytes_freed.load(std::memory_order_relaxed);
-}
-void buffer_pool::forget_large_freed() { large_bytes_freed.store(0, std::memory_order_relaxed); }
+size_t buffer_pool::freed_bytes() { return bytes_freed.load(std::memory_order_relaxed); }
+void buffer_pool::forget_freed() { bytes_freed.store(0, std::memory_order_relaxed); }
 
 size_t buffer_pool::resting_bytes() const {
   size_t sum = 0;
@@ -114,6 +112,7 @@ size_t buffer_pool::trim() {
     }
   }
   allocated_ -= freed;
+  bytes_freed.fetch_add(freed, std::memory_order_relaxed);
   collect_returned();
   for (size_t c = 0; c < class_count; ++c) unused_[c] = resting_[c];
   return freed;

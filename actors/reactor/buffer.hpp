@@ -90,11 +90,11 @@ public:
   /// Bytes of all blocks of this pool, in use (here or elsewhere) or resting.
   size_t allocated_bytes() const { return allocated_; }
 
-  /// Large blocks of all reactors: how many were taken so far, and the bytes freed since
-  /// `forget_large_freed`. For the decision to hand memory back to the system.
+  /// Of all reactors: how many large blocks were taken so far, and the bytes that large blocks and
+  /// `trim` freed since `forget_freed`. For the decision to hand memory back to the system.
   static uint64_t large_taken();
-  static size_t large_freed_bytes();
-  static void forget_large_freed();
+  static size_t freed_bytes();
+  static void forget_freed();
 
   /// The pool of the reactor that this thread runs now; releases there skip the stack.
   static buffer_pool* current();

@@ -282,20 +282,19 @@ void reactor::finish_turn(nanos began, bool worked) {
 }
 
 bool reactor::holds_spare_memory() const {
-  return buffers_.allocated_bytes() > idle_pool_bytes || trimmed_ >= give_back_bytes
-         || buffer_pool::large_freed_bytes() >= give_back_bytes;
+  return buffers_.allocated_bytes() > idle_pool_bytes
+         || buffer_pool::freed_bytes() >= give_back_bytes;
 }
 
 void reactor::trim_buffers(void* self, nanos now) {
   auto& r = *static_cast<reactor*>(self);
-  r.trimmed_ += r.buffers_.trim();
+  r.buffers_.trim();
   // The allocator keeps what is freed below its top. Once the traffic that needed it has ebbed, a
   // large sum is worth asking it to return.
   uint64_t taken = buffer_pool::large_taken();
   bool ebbed = taken - std::exchange(r.large_taken_, taken) < 16;
-  if (ebbed && r.trimmed_ + buffer_pool::large_freed_bytes() >= give_back_bytes) {
-    buffer_pool::forget_large_freed();
-    r.trimmed_ = 0;
+  if (ebbed && buffer_pool::freed_bytes() >= give_back_bytes) {
+    buffer_pool::forget_freed();
     ::malloc_trim(0);
   }
   if (r.holds_spare_memory()) r.timers_.arm(r.trim_timer_, now + trim_every);

@@ -194,7 +194,6 @@ private:
   buffer_pool buffers_;
   timer_wheel timers_;
   uint64_t large_taken_ = 0;  // buffer_pool::large_taken() at the last trim
-  size_t trimmed_ = 0;        // bytes freed since the system was last told
   timer trim_timer_;  // armed while the pool holds more than an idle reactor needs
   nanos now_{};
   nanos busy_{};
