@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actors/main/banner.hpp"
+#include "actors/main/process_title.hpp"
 #include "actors/main/process_windows.hpp"
 #include "actors/main/send_signal.hpp"
 #include "actors/main/service_notify.hpp"
@@ -111,6 +112,7 @@ int run(const config::cli_result& cli) {
 int main(int argc, char** argv) {
   using namespace troupe;
   std::vector<std::string> args(argv + 1, argv + argc);
+  hide_arguments(argc, argv);
   config::cli_result cli = config::parse_command_line(args, config::system_environment());
   if (!cli.output.empty()) std::fputs(cli.output.c_str(), stdout);
   if (!cli.diagnostics.empty()) std::fputs(cli.diagnostics.c_str(), stderr);

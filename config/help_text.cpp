@@ -45,6 +45,9 @@ Logging Options:
     -DVV                             Debug and trace, the system account's too
         --log_size_limit <limit>     Rename the log file when it exceeds this size (default: never)
         --max_traced_msg_len <len>   Payload bytes shown in a trace line (default: all)
+        --log_format <format>        text (default), or json: one object a line
+        --log_level_override <list>  Levels of single subsystems: session=debug,http=warn
+        --trace_connections <list>   Trace some only: cid:7,account:A,user:app,name:svc,ip:::1
 
 JetStream Options:
     -js, --jetstream                 Enable JetStream

@@ -73,6 +73,9 @@ struct server_options {
   bool syslog = false;
   std::string remote_syslog;      // udp://host:port or tcp://host:port
   int64_t max_traced_msg_len = 0; // bytes of payload in a trace line, 0: all
+  std::string log_format;         // ours: "text" or "json", empty: text
+  std::string log_level_override; // ours: "subsystem=level, ...", see log_options.hpp
+  std::string trace_connections;  // ours: "cid:7, account:A, ...", see trace_filter.hpp
 
   // -- files of the process
   std::string pid_file;

@@ -1,6 +1,7 @@
 // What has to fit together between options before a node starts, whatever they came from.
 #include "config/duration.hpp"
 #include "config/load.hpp"
+#include "config/log_options.hpp"
 #include "config/version.hpp"
 #include "protocol/auth/nkey.hpp"
 #include "protocol/client/go_quote.hpp"
@@ -22,6 +23,8 @@ result<void> validate_values(const server_options& o) {
     return bad("max_payload (" + std::to_string(o.max_payload)
                + ") cannot be higher than max_pending (" + std::to_string(o.max_pending) + ")");
   if (o.server_name.find(' ') != std::string::npos) return bad("server name cannot contain spaces");
+  if (auto good = parse_log_format(o.log_format); !good) return good.error();
+  if (auto good = parse_log_level_override(o.log_level_override); !good) return good.error();
   return {};
 }
 

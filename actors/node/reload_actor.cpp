@@ -65,7 +65,7 @@ private:
       if (!commit) return commit.error();
       commit_outside_ = std::move(*commit);
     }
-    if (plan.logging) return log::reconfigure(log::settings_of(plan.options));
+    if (plan.logging) return log::configure(log::settings_of(plan.options));
     return {};
   }
 

@@ -24,7 +24,9 @@ sigset_t handled_signals() {
 void block_signals() {
   sigset_t set = handled_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // A reader that went away and a file that may not grow are errors of the write, not our end.
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 signal_source::signal_source(caf::actor_config& cfg, node_handle node)

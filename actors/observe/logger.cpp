@@ -1,135 +1,138 @@
 #include "actors/observe/logger.hpp"
 
-#include "actors/observe/log_sink.hpp"
+#include "actors/observe/log_queue.hpp"
 #include "config/options.hpp"
 
 #include <fmt/format.h>
 
-#include <array>
-#include <condition_variable>
+#include <cerrno>
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <thread>
+#include <unistd.h>
 
 namespace troupe::log {
 
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto flush_patience = 5s;
+constexpr auto stop_patience = 2s;
+constexpr int tick_ms = 500;
+
+constexpr uint8_t bit(level l) { return static_cast<uint8_t>(1u << static_cast<unsigned>(l)); }
+constexpr uint8_t from_level(level l) {
+  return static_cast<uint8_t>(0x3f & ~(bit(l) - 1));
+}
+constexpr uint8_t usual = from_level(level::info);
+
+constexpr auto usual_masks() {
+  return []<size_t... i>(std::index_sequence<i...>) {
+    return std::array<std::atomic<uint8_t>, sizeof...(i)>{((void)i, usual)...};
+  }(std::make_index_sequence<config::log_subsystems.size()>());
+}
+
+} // namespace
+
 namespace detail {
-std::atomic<bool> debug_on{false};
-std::atomic<bool> trace_on{false};
+constinit std::array<std::atomic<uint8_t>, config::log_subsystems.size()> masks = usual_masks();
+constinit std::atomic<bool> any_debug{false};
 } // namespace detail
 
 namespace {
 
-constexpr size_t queue_lines = 8192; // a power of two
-
-struct line {
-  level l = level::info;
-  wall_time at{};
-  std::string text;
-};
-
-/// Bounded queue of many producers and one consumer (after D. Vyukov). A slot's ticket says whose
-/// turn it is: equal to the position when free, one more when filled.
-class line_queue {
+/// Wakes the log's thread; signalling never waits.
+class doorbell {
 public:
-  line_queue() {
-    for (size_t i = 0; i < queue_lines; ++i)
-      slots_[i].ticket.store(i, std::memory_order_relaxed);
+  doorbell() : fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+  /// After a push. Only the first one since the thread went to sleep makes a system call.
+  void ring() {
+    if (sleeping_.exchange(false, std::memory_order_acq_rel)) ring_now();
+  }
+  void ring_now() {
+    uint64_t one = 1;
+    [[maybe_unused]] auto n = ::write(fd_, &one, sizeof one);
   }
 
-  bool push(line&& x) {
-    auto at = tail_.load(std::memory_order_relaxed);
-    for (;;) {
-      auto& slot = slots_[at % queue_lines];
-      auto ticket = slot.ticket.load(std::memory_order_acquire);
-      if (ticket == at) {
-        if (!tail_.compare_exchange_weak(at, at + 1, std::memory_order_relaxed)) continue;
-        slot.what = std::move(x);
-        slot.ticket.store(at + 1, std::memory_order_release);
-        return true;
-      }
-      if (ticket < at) return false; // full
-      at = tail_.load(std::memory_order_relaxed);
-    }
-  }
-
-  bool pop(line& out) {
-    auto& slot = slots_[head_ % queue_lines];
-    if (slot.ticket.load(std::memory_order_acquire) != head_ + 1) return false;
-    out = std::move(slot.what);
-    slot.what.text.clear();
-    slot.ticket.store(head_ + queue_lines, std::memory_order_release);
-    ++head_;
-    return true;
+  /// Announces the sleep: whoever pushes from here on rings. Look at the queue once more after it.
+  void going_to_sleep() { sleeping_.exchange(true, std::memory_order_acq_rel); }
+  void awake() { sleeping_.exchange(false, std::memory_order_acq_rel); }
+  void sleep(int at_most_ms) {
+    pollfd p{fd_, POLLIN, 0};
+    ::poll(&p, 1, at_most_ms);
+    uint64_t rings;
+    [[maybe_unused]] auto n = ::read(fd_, &rings, sizeof rings);
+    awake();
   }
 
 private:
-  struct slot {
-    std::atomic<size_t> ticket{0};
-    line what;
-  };
-  std::array<slot, queue_lines> slots_;
-  alignas(64) std::atomic<size_t> tail_{0};
-  alignas(64) size_t head_ = 0; // the consumer's
+  int fd_;
+  std::atomic<bool> sleeping_{false};
 };
 
-/// The thread, its queue and its sink. `control_` guards what callers other than loggers do.
+/// The thread, its queue and its sink. `control_` is held by those who start, change and stop it.
 class writer {
 public:
-  result<void> start(const settings& s) {
-    std::unique_lock lock(control_);
+  result<void> configure(const settings& s) {
+    std::lock_guard lock(control_);
     auto opened = open_sink(s);
     if (!opened) return opened.error();
-    set_levels(s);
     if (thread_.joinable()) {
-      next_sink_ = std::move(*opened);
-      wake();
-      done_.wait(lock, [this] { return !next_sink_; });
+      auto ask = std::make_unique<command>();
+      ask->next = std::move(*opened);
+      if (auto sent = send(std::move(ask)); !sent) return sent.error();
+      set_levels(s);
       return {};
     }
+    set_levels(s);
     sink_ = std::move(*opened);
-    stopping_ = false;
+    hurry = false;
+    stopping_.store(false, std::memory_order_relaxed);
     running_.store(true, std::memory_order_release);
     thread_ = std::thread([this] { run(); });
     return {};
   }
 
-  void log(level l, std::string text) {
-    line x{l, std::chrono::system_clock::now(), std::move(text)};
-    if (!running_.load(std::memory_order_acquire)) return write_directly(x);
-    if (!queue_.push(std::move(x))) {
-      dropped_.fetch_add(1, std::memory_order_relaxed);
-      return;
-    }
-    wake();
+  void log(level l, subsystem from, std::string text) {
+    line x{{l, from, std::chrono::system_clock::now(), std::move(text)}, nullptr};
+    if (!running_.load(std::memory_order_acquire)) return write_directly(x.what);
+    if (queue_.push(std::move(x))) return bell_.ring();
+    dropped_.fetch_add(1, std::memory_order_relaxed);
   }
 
   void reopen() {
-    std::unique_lock lock(control_);
+    std::lock_guard lock(control_);
     if (!thread_.joinable()) return;
-    reopen_ = true;
-    wake();
-    done_.wait(lock, [this] { return !reopen_; });
+    auto ask = std::make_unique<command>();
+    ask->reopen = true;
+    if (auto sent = send(std::move(ask)); !sent) complain(sent.error().context);
   }
 
   void flush() {
-    std::unique_lock lock(control_);
+    std::lock_guard lock(control_);
     if (!thread_.joinable()) return;
-    flush_ = true;
-    wake();
-    done_.wait(lock, [this] { return !flush_; });
+    auto ask = std::make_unique<command>();
+    auto done = ask->done.get_future();
+    if (send(std::move(ask))) done.wait_for(flush_patience);
   }
 
   void stop() {
-    {
-      std::unique_lock lock(control_);
-      if (!thread_.joinable()) return;
-      running_.store(false, std::memory_order_release);
-      stopping_ = true;
-      wake();
-    }
+    std::lock_guard lock(control_);
+    if (!thread_.joinable()) return;
+    running_.store(false, std::memory_order_release);
+    stop_at_ = std::chrono::steady_clock::now() + stop_patience;
+    stopping_.store(true, std::memory_order_release);
+    bell_.ring_now();
+    // A reader of a pipe that does not read holds the thread up: after a while it gives up.
+    if (ended_.get_future().wait_for(stop_patience) != std::future_status::ready) hurry = true;
     thread_.join();
     thread_ = {};
+    ended_ = {};
     sink_.reset();
   }
 
@@ -137,70 +140,94 @@ public:
 
 private:
   static void set_levels(const settings& s) {
-    detail::debug_on.store(s.debug, std::memory_order_relaxed);
-    detail::trace_on.store(s.trace, std::memory_order_relaxed);
+    auto rest = static_cast<uint8_t>(usual | (s.debug ? bit(level::debug) : 0)
+                                     | (s.trace ? bit(level::trace) : 0));
+    std::array<uint8_t, config::log_subsystems.size()> masks;
+    masks.fill(rest);
+    for (auto [index, least] : s.overrides) masks[index] = from_level(least);
+    bool any_debug = false;
+    for (size_t i = 0; i < masks.size(); ++i) {
+      detail::masks[i].store(masks[i], std::memory_order_relaxed);
+      any_debug = any_debug || (masks[i] & bit(level::debug));
+    }
+    detail::any_debug.store(any_debug, std::memory_order_relaxed);
   }
 
-  static void write_directly(const line& x) {
-    auto text = format_line(x.l, x.at, x.text, settings{}, false);
+  static void write_directly(const record& x) {
+    auto text = format_line(x, settings{}, false);
     std::fwrite(text.data(), 1, text.size(), stderr);
   }
 
-  void wake() {
-    signal_.fetch_add(1, std::memory_order_release);
-    signal_.notify_one();
+  /// Queued like a line, so that it stands between those before and after it.
+  result<void> send(std::unique_ptr<command> ask) {
+    line x{{}, std::move(ask)};
+    auto until = std::chrono::steady_clock::now() + flush_patience;
+    while (!queue_.push(std::move(x))) {
+      if (std::chrono::steady_clock::now() > until)
+        return troupe::error{errc::unavailable,
+                             "the log is not being written: its queue has been full for seconds"};
+      std::this_thread::sleep_for(1ms);
+    }
+    bell_.ring();
+    return {};
   }
 
   void run() {
+    line x;
     for (;;) {
-      auto seen = signal_.load(std::memory_order_acquire);
-      drain();
-      if (!serve()) return;
-      signal_.wait(seen, std::memory_order_acquire);
+      bool stopping = stopping_.load(std::memory_order_acquire);
+      while (queue_.pop(x)) {
+        if (stopping && std::chrono::steady_clock::now() > stop_at_) hurry = true;
+        if (!hurry || x.ask) take(x); // else it could not be written in the time there was
+      }
+      report_lost();
+      if (stopping) break;
+      if (sink_->wants_tick()) sink_->tick();
+      bell_.going_to_sleep();
+      if (queue_.pop(x)) {
+        bell_.awake();
+        take(x);
+        continue;
+      }
+      bell_.sleep(sink_->wants_tick() ? tick_ms : -1);
     }
+    ended_.set_value();
   }
 
-  void drain() {
-    line x;
-    while (queue_.pop(x))
-      sink_->write(x.l, x.at, x.text);
+  void take(line& x) {
+    if (!x.ask) return sink_->write(x.what);
+    report_lost();
+    if (x.ask->next) sink_ = std::move(x.ask->next);
+    if (x.ask->reopen) {
+      bool file = sink_->reopen();
+      sink_->write(own_record(level::info, file ? "File log re-opened"
+                                                : "File log re-open ignored, not a file logger"));
+    }
+    x.ask->done.set_value();
+    x.ask.reset();
+  }
+
+  void report_lost() {
     auto lost = dropped();
     if (lost == reported_) return;
-    sink_->write(level::warn, std::chrono::system_clock::now(),
-                 fmt::format("Log queue was full, {} lines were dropped", lost - reported_));
+    sink_->write(own_record(level::warn, fmt::format("Log queue was full, {} lines were dropped",
+                                                     lost - reported_)));
     reported_ = lost;
   }
 
-  /// Does what the other threads asked for. False: end.
-  bool serve() {
-    std::unique_lock lock(control_);
-    drain(); // what was logged before they asked
-    if (next_sink_) sink_ = std::move(next_sink_);
-    if (reopen_) {
-      bool file = sink_->reopen();
-      sink_->write(level::info, std::chrono::system_clock::now(),
-                   file ? "File log re-opened" : "File log re-open ignored, not a file logger");
-    }
-    next_sink_.reset();
-    reopen_ = flush_ = false;
-    done_.notify_all();
-    return !stopping_;
-  }
-
   line_queue queue_;
-  std::atomic<uint32_t> signal_{0};
+  doorbell bell_;
   std::atomic<bool> running_{false};
+  std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> dropped_{0};
-  uint64_t reported_ = 0;
-  std::unique_ptr<sink> sink_; // the thread's
-  std::thread thread_;
+  std::chrono::steady_clock::time_point stop_at_; // written before stopping_, read after it
+
+  uint64_t reported_ = 0;      // the thread's
+  std::unique_ptr<sink> sink_; // the thread's while it runs
 
   std::mutex control_;
-  std::condition_variable done_;
-  std::unique_ptr<sink> next_sink_;
-  bool reopen_ = false;
-  bool flush_ = false;
-  bool stopping_ = false;
+  std::thread thread_;
+  std::promise<void> ended_;
 };
 
 /// Never destroyed: a thread may log while the process ends.
@@ -217,6 +244,8 @@ settings settings_of(const config::server_options& o) {
   s.trace = o.trace;
   s.timestamps = o.logtime;
   s.utc = o.logtime_utc;
+  if (auto json = config::parse_log_format(o.log_format)) s.json = *json;
+  if (auto levels = config::parse_log_level_override(o.log_level_override)) s.overrides = *levels;
   s.file = o.log_file;
   s.file_bytes_max = o.logfile_size_limit_bytes;
   s.files_max = o.logfile_max_num;
@@ -225,8 +254,8 @@ settings settings_of(const config::server_options& o) {
   return s;
 }
 
-result<void> start(const settings& s) { return the_writer().start(s); }
-result<void> reconfigure(const settings& s) { return the_writer().start(s); }
+result<void> start(const settings& s) { return the_writer().configure(s); }
+result<void> configure(const settings& s) { return the_writer().configure(s); }
 void reopen() { the_writer().reopen(); }
 void flush() { the_writer().flush(); }
 void stop() { the_writer().stop(); }
@@ -234,7 +263,7 @@ uint64_t dropped() { return the_writer().dropped(); }
 
 namespace detail {
 
-void write(level l, fmt::string_view format, fmt::format_args args) {
+void write(level l, subsystem from, fmt::string_view format, fmt::format_args args) {
   std::string text;
   try {
     text = fmt::vformat(format, args);
@@ -242,7 +271,7 @@ void write(level l, fmt::string_view format, fmt::format_args args) {
     text = fmt::format("{} (could not be formatted: {})",
                        std::string_view(format.data(), format.size()), e.what());
   }
-  the_writer().log(l, std::move(text));
+  the_writer().log(l, from, std::move(text));
 }
 
 } // namespace detail

@@ -47,13 +47,53 @@ struct log_fixture {
 TEST_CASE("logger: a line has the NATS server's format", "[actors][observe]") {
   log::settings s;
   s.utc = true;
-  auto at = log::wall_time{std::chrono::microseconds{1795381980000007}};
+  log::record r;
+  r.at = log::wall_time{std::chrono::microseconds{1795381980000007}};
+  r.text = "hi";
   auto pid = "[" + std::to_string(getpid()) + "] ";
-  CHECK(log::format_line(log::level::info, at, "hi", s, false)
-        == pid + "2026/11/22 21:13:00.000007 [INF] hi\n");
+  CHECK(log::format_line(r, s, false) == pid + "2026/11/22 21:13:00.000007 [INF] hi\n");
   s.timestamps = false;
-  CHECK(log::format_line(log::level::fatal, at, "x\n", s, false) == pid + "[FTL] x\n");
-  CHECK(log::format_line(log::level::warn, at, "x", s, true) == pid + "[\x1b[0;93mWRN\x1b[0m] x\n");
+  r.l = log::level::fatal;
+  r.text = "x\n";
+  CHECK(log::format_line(r, s, false) == pid + "[FTL] x\n");
+  r.l = log::level::warn;
+  CHECK(log::format_line(r, s, true) == pid + "[\x1b[0;93mWRN\x1b[0m] x\n");
+}
+
+TEST_CASE("logger: a line cannot steer a terminal", "[actors][observe]") {
+  log::settings s;
+  s.timestamps = false;
+  log::record r;
+  r.text = "a\x1b[2J\rb\tc\nd\x7f";
+  CHECK(log::format_line(r, s, false).ends_with("[INF] a\\x1b[2J\\x0db\tc\nd\\x7f\n"));
+}
+
+TEST_CASE("logger: JSON lines are objects with time, level, pid, subsystem and message",
+          "[actors][observe]") {
+  log::settings s;
+  s.utc = s.json = true;
+  log::record r;
+  r.at = log::wall_time{std::chrono::microseconds{1795381980000007}};
+  r.from = log::subsystem_of("/x/actors/session/a.cpp");
+  r.text = "a \"b\"\n\xff";
+  CHECK(log::format_line(r, s, true)
+        == "{\"time\":\"2026-11-22T21:13:00.000007Z\",\"level\":\"info\",\"pid\":"
+               + std::to_string(getpid())
+               + ",\"subsystem\":\"session\",\"message\":\"a \\\"b\\\"\\n\\ufffd\"}\n");
+  s.timestamps = false;
+  CHECK(log::format_line(r, s, true).starts_with("{\"level\":\"info\","));
+}
+
+TEST_CASE("logger: a subsystem is the folder that logs", "[actors][observe]") {
+  auto name = [](std::string_view file) {
+    return config::log_subsystems[static_cast<size_t>(log::subsystem_of(file))];
+  };
+  CHECK(name("/src/actors/node/listener.cpp") == "node");
+  CHECK(name("../../actors/session/x/y.cpp") == "session");
+  CHECK(name("/actors/x/actors/main.cpp") == "main");
+  CHECK(name("/src/http/endpoints/varz.cpp") == "http");
+  CHECK(name("config/load.cpp") == "config");
+  CHECK(name("/src/test/actors_test.cpp") == "other");
 }
 
 TEST_CASE_METHOD(log_fixture, "logger: lines of many threads arrive whole, or are counted",
@@ -85,14 +125,16 @@ TEST_CASE_METHOD(log_fixture, "logger: debug and trace are off until asked for",
   log::trace("two");
   auto s = settings();
   s.debug = true;
-  REQUIRE(log::reconfigure(s));
+  REQUIRE(log::configure(s));
   log::debug("three");
   log::trace("four");
+  log::traced("five");
   log::flush();
   CHECK(text().find("one") == std::string::npos);
   CHECK(text().find("two") == std::string::npos);
   CHECK(text().find("[DBG] three") != std::string::npos);
   CHECK(text().find("four") == std::string::npos);
+  CHECK(text().find("[TRC] five") != std::string::npos);
 }
 
 TEST_CASE_METHOD(log_fixture, "logger: reopen follows a file that was moved away",
@@ -129,11 +171,68 @@ TEST_CASE_METHOD(log_fixture, "logger: a sink that cannot be opened is an error"
   s.file = (dir / "no" / "n.log").string();
   auto failed = log::start(s);
   REQUIRE_FALSE(failed);
-  CHECK(failed.error().context.find("no such file") == std::string::npos);
-  CHECK(failed.error().context.find(s.file) != std::string::npos);
+  CHECK(failed.error().context
+        == "error opening file: open " + s.file + ": no such file or directory");
   s = {};
   s.remote_syslog = "ftp://x";
   CHECK_FALSE(log::start(s));
+}
+
+TEST_CASE_METHOD(log_fixture, "logger: one subsystem has a level of its own", "[actors][observe]") {
+  auto s = settings();
+  auto other = static_cast<uint8_t>(log::subsystem_of("a test"));
+  auto node = static_cast<uint8_t>(log::subsystem_of("actors/node/x.cpp"));
+  s.overrides = {{node, log::level::error}, {other, log::level::debug}};
+  REQUIRE(log::start(s));
+  CHECK(log::enabled(log::level::error, log::subsystem{node}));
+  CHECK_FALSE(log::enabled(log::level::warn, log::subsystem{node}));
+  CHECK(log::debug_enabled());
+  log::debug("seen");
+  s.overrides = {{other, log::level::warn}};
+  REQUIRE(log::configure(s));
+  CHECK_FALSE(log::debug_enabled());
+  log::info("unseen");
+  log::warn("warned");
+  log::flush();
+  CHECK(text().find("[DBG] seen") != std::string::npos);
+  CHECK(text().find("unseen") == std::string::npos);
+  CHECK(text().find("[WRN] warned") != std::string::npos);
+  REQUIRE(log::configure(settings()));
+}
+
+TEST_CASE_METHOD(log_fixture, "logger: lines before a change go to the old file, later ones to the new",
+                 "[actors][observe]") {
+  REQUIRE(log::start(settings()));
+  for (int i = 0; i < 100; ++i)
+    log::info("old {}", i);
+  auto s = settings();
+  s.file = (dir / "second.log").string();
+  s.json = true;
+  REQUIRE(log::configure(s));
+  for (int i = 0; i < 100; ++i)
+    log::info("new {}", i);
+  s.file = (dir / "none" / "third.log").string();
+  CHECK_FALSE(log::configure(s));
+  log::info("still");
+  log::flush();
+  auto second = contents(dir / "second.log");
+  CHECK(text().find("old 99") != std::string::npos);
+  CHECK(text().find("new") == std::string::npos);
+  CHECK(second.find("old") == std::string::npos);
+  CHECK(second.find("\"message\":\"new 0\"}\n") != std::string::npos);
+  CHECK(second.find("\"message\":\"still\"}\n") != std::string::npos);
+}
+
+TEST_CASE_METHOD(log_fixture, "logger: a file that is too large at the start is renamed at once",
+                 "[actors][observe]") {
+  std::ofstream(dir / "n.log") << std::string(600, 'x') << "\n";
+  auto s = settings();
+  s.file_bytes_max = 500;
+  REQUIRE(log::start(s));
+  log::flush();
+  CHECK(files() == 2);
+  CHECK(text().find("xxx") == std::string::npos);
+  CHECK(text().find("Rotated log, backup saved as") != std::string::npos);
 }
 
 TEST_CASE("counters: a snapshot reads what the reactor counted, and snapshots add up",
