@@ -83,6 +83,7 @@ private:
     reload_hooks hooks;
     hooks.read = [this] { return config::read_again(cli_.flags, config::system_environment()); };
     hooks.prepare = [this](const reload_plan& plan) { return windows_.prepare(plan); };
+    hooks.under_way = [this](bool begins) { begins ? service_.reloading() : service_.reloaded(); };
     return hooks;
   }
 

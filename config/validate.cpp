@@ -2,6 +2,7 @@
 #include "config/duration.hpp"
 #include "config/load.hpp"
 #include "config/log_options.hpp"
+#include "config/trace_filter.hpp"
 #include "config/version.hpp"
 #include "protocol/auth/nkey.hpp"
 #include "protocol/client/go_quote.hpp"
@@ -25,6 +26,7 @@ result<void> validate_values(const server_options& o) {
   if (o.server_name.find(' ') != std::string::npos) return bad("server name cannot contain spaces");
   if (auto good = parse_log_format(o.log_format); !good) return good.error();
   if (auto good = parse_log_level_override(o.log_level_override); !good) return good.error();
+  if (auto good = trace_filter::parse(o.trace_connections); !good) return good.error();
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "actors/observe/logger.hpp"
 
@@ -65,6 +66,18 @@ void service_notify::ready(std::function<bool()> is_alive, std::function<bool()>
   thread_ = std::thread([this, alive = std::move(is_alive), leaving = std::move(is_leaving)] {
     watch(alive, leaving);
   });
+}
+
+void service_notify::reloading() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  send("RELOADING=1\nSTATUS=Reloading the configuration\nMONOTONIC_USEC="
+       + std::to_string(int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000));
+}
+
+void service_notify::reloaded() {
+  std::lock_guard guard(mutex_);
+  if (!said_stopping_) send("READY=1\nSTATUS=Server is ready");
 }
 
 void service_notify::stopping() {

@@ -1,4 +1,4 @@
-// Tells systemd (Type=notify) how the node is: ready, alive, stopping.
+// Tells systemd (Type=notify) how the node is: ready, alive, reloading, stopping.
 //
 // One datagram per event to the socket named by $NOTIFY_SOCKET; without it nothing happens. With
 // $WATCHDOG_USEC a thread says WATCHDOG=1 twice in that span, but only after the node has answered:
@@ -27,6 +27,11 @@ public:
   /// READY=1, and from now on the watchdog. `is_alive` runs on the watchdog's thread and may block
   /// a while; `is_leaving` tells that the node lets its clients go, so STOPPING=1 is due.
   void ready(std::function<bool()> is_alive, std::function<bool()> is_leaving);
+
+  /// RELOADING=1: the configuration is read anew; `reloaded` follows, whatever came of it. Any
+  /// thread.
+  void reloading();
+  void reloaded();
 
   /// STOPPING=1, once. The watchdog goes on meanwhile.
   void stopping();

@@ -20,6 +20,7 @@
 #include "actors/node/signal_source.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/session/client_hub.hpp"
+#include "config/log_options.hpp"
 #include "config/version.hpp"
 #include "protocol/auth/nkey.hpp"
 
@@ -49,6 +50,9 @@ session_settings settings_from(const config::server_options& o) {
   s.auth_required = o.authorization.required();
   s.no_fast_producer_stall = o.no_fast_producer_stall;
   s.trace = o.trace;
+  if (auto levels = config::parse_log_level_override(o.log_level_override))
+    for (auto [subsystem, least] : *levels)
+      if (config::log_subsystems[subsystem] == "session") s.trace = least == config::log_level::trace;
   s.trace_headers_only = o.trace_headers;
   s.max_traced_msg_len = o.max_traced_msg_len;
   s.auth_timeout = o.authorization.timeout;
@@ -142,6 +146,8 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   policy->info.port = client_port;
   advertise(options.client_advertise, policy->info);
   policy->settings = settings_from(options);
+  if (auto traced = config::trace_filter::parse(options.trace_connections))
+    policy->traced = *traced;
   policy->max_connections = options.max_connections == 0 ? -1 : options.max_connections;
   if (!options.no_system_account)
     policy->system_account = options.system_account.empty() ? "$SYS" : options.system_account;

@@ -142,7 +142,12 @@ reload_handle::behavior_type reload_actor(reload_handle::pointer self,
   auto old = std::make_shared<node_policy_ptr>();
   return {[=](const reload_request&) -> reload_answer {
     node_policy_ptr before = parts->context->policy();
+    auto tell = [&](bool begins) {
+      if (parts->hooks.under_way) parts->hooks.under_way(begins);
+    };
+    tell(true);
     reload_answer why = reload(self->system(), *parts).run();
+    tell(false);
     if (!why.empty()) {
       log::error("Failed to reload server configuration: {}", why);
       return why;

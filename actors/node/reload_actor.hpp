@@ -36,6 +36,8 @@ struct reload_hooks {
   /// Opens what lies outside the node (monitoring, files). The function it gives puts that in place
   /// of the old; dropping it unused closes it again.
   std::function<result<std::function<void()>>(const reload_plan&)> prepare;
+  /// Told true when a reload begins and false when it has ended, well or not.
+  std::function<void(bool)> under_way;
 };
 
 /// What the actor works on.

@@ -75,6 +75,7 @@ client_connection::behavior_type client_connection::make_behavior() {
 
 void client_connection::obey(const node_policy& policy) {
   core_.use(&policy.settings);
+  choose_trace();
   if (state_ != state::open) return;
   renew_rules(*policy.auth);
   apply_bounds();

@@ -79,6 +79,7 @@ private:
   struct profile {  // who it is; made with the first word about that
     std::string name, lang, version;  // as CONNECT told
     std::string user;                 // as monitoring shows it
+    std::string identity;             // "user:app", as the log shows it
     std::string nonce;                // as INFO told
     user_rules_ptr rules;
     std::unique_ptr<permission_state> permissions;  // of a user who may not do everything
@@ -101,7 +102,8 @@ private:
   void connected(const connect_options& who) override;
   void log_error(std::string_view text) override;
   void log_debug(std::string_view text) override;
-  void trace(bool inbound, std::string_view op, std::string_view argument) override;
+  void log_refused(const connect_options& who) override;
+  void trace(std::string_view line) override;
   uint64_t random(uint64_t bound) override;
 
   void refuse();
@@ -155,6 +157,8 @@ private:
   void arm_flow_timer();
   void teardown();
   std::string label() const;
+  void choose_trace();
+  void trace_delivery(std::string_view line, std::string_view payload, int32_t header_bytes);
   static void core_timer_fired(void* self, nanos now);
   static void flow_timer_fired(void* self, nanos now);
 

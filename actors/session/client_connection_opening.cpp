@@ -17,6 +17,7 @@ void client_connection::start(bool refused) {
   const opening_rules rules = opening_rules_of(hub_.policy(), kind_);
   if (!rules.immediate()) opening_ = std::make_unique<opening_core>(rules, home().now());
   if (hub_.policy().auth->wants_nonce()) who().nonce = make_nonce();
+  choose_trace();
   if (refused) return refuse();
   log_debug("Client connection created");
   if (!opening_) return open_session();

@@ -58,6 +58,8 @@ bool client_connection::deliver(routing::subscription& sub, const routing::messa
                      ? write_hmsg_line(out, m.subject, sid, m.reply,
                                        static_cast<size_t>(header_bytes), payload.size())
                      : write_msg_line(out, m.subject, sid, m.reply, payload.size()));
+  if (core_.traced()) [[unlikely]]
+    trace_delivery({out, static_cast<size_t>(p - out) - crlf.size()}, payload, header_bytes);
   if (copy) {
     p = detail::copy_short(p, payload);
     p = detail::write_crlf(p);

@@ -1,12 +1,16 @@
 // What a connection says of itself: in logs, in monitoring, in traces.
 #include "actors/observe/logger.hpp"
 #include "actors/session/client_connection.hpp"
+#include "actors/session/client_hub.hpp"
+#include "actors/session/protocol_trace.hpp"
 #include "protocol/client/go_quote.hpp"
 
 namespace troupe {
 
 std::string client_connection::label() const {
-  std::string text = ip_ + ":" + std::to_string(port_) + " - cid:" + std::to_string(value(id_));
+  std::string text = ip_ + ":" + std::to_string(port_);
+  text += kind_ == listener_kind::websocket ? " - wid:" : " - cid:";
+  text += std::to_string(value(id_));
   if (!profile_) return text;
   std::string client;
   if (!profile_->version.empty()) client = "v" + profile_->version;
@@ -15,7 +19,22 @@ std::string client_connection::label() const {
     if (!client.empty()) client += ':';
     client += *part;
   }
-  return client.empty() ? text : text + " - " + go_quote(client);
+  if (!client.empty()) text += " - " + go_quote(client);
+  if (!profile_->identity.empty())
+    text += " - " + go_quote(account_->name() + "/" + profile_->identity);
+  return text;
+}
+
+void client_connection::choose_trace() {
+  const node_policy& policy = hub_.policy();
+  if (policy.settings.trace || policy.traced.empty()) return core_.trace(policy.settings.trace);
+  config::traced_identity mine{.cid = value(id_), .ip = ip_};
+  if (profile_ && core_.connect_received()) {
+    mine.account = account_->name();
+    mine.user = profile_->user;
+    mine.name = profile_->name;
+  }
+  core_.trace(policy.traced.matches(mine));
 }
 
 void client_connection::log_error(std::string_view text) { log::error("{} - {}", label(), text); }
@@ -24,9 +43,22 @@ void client_connection::log_debug(std::string_view text) {
   if (log::debug_enabled()) log::debug("{} - {}", label(), text);
 }
 
-void client_connection::trace(bool inbound, std::string_view op, std::string_view argument) {
-  log::trace("{} - {} [{}{}{}]", label(), inbound ? "<<-" : "->>", op, argument.empty() ? "" : " ",
-             argument);
+void client_connection::log_refused(const connect_options& who) {
+  std::string whom;
+  if (!who.nkey.empty()) whom = " - Nkey " + go_quote(who.nkey);
+  else if (!who.user.empty()) whom = " - User " + go_quote(who.user);
+  else if (!who.jwt.empty()) whom = " - JWT User " + go_quote(profile_ ? profile_->user : "");
+  else if (!who.auth_token.empty()) whom = " - Token \"[REDACTED]\"";
+  log_error("authentication error" + whom);
+}
+
+void client_connection::trace(std::string_view line) { log::traced("{} - {}", label(), line); }
+
+void client_connection::trace_delivery(std::string_view line, std::string_view payload,
+                                       int32_t header_bytes) {
+  trace(traced_op(trace_out, line));
+  std::string shown = traced_payload(trace_out, payload, header_bytes, hub_.policy().settings);
+  if (!shown.empty()) trace(shown);
 }
 
 observe::connection_snapshot client_connection::snapshot(bool with_subs) const {

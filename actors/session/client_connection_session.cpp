@@ -238,6 +238,11 @@ void client_connection::connected(const connect_options& who) {
   p.name = who.name;
   p.lang = who.lang;
   p.version = who.version;
+  if (!who.nkey.empty()) p.identity = "nkey:" + who.nkey;
+  else if (!who.user.empty()) p.identity = "user:" + who.user;
+  else if (!who.jwt.empty()) p.identity = "jwt:" + p.user;
+  else if (!who.auth_token.empty()) p.identity = "token";
+  choose_trace();
 }
 
 uint64_t client_connection::random(uint64_t bound) {

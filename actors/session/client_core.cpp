@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/session/protocol_trace.hpp"
 #include "protocol/client/encoder.hpp"
 #include "protocol/json/reader.hpp"
 #include "protocol/subject/subject.hpp"
@@ -66,7 +67,7 @@ size_t client_core::on_bytes(std::string_view in, nanos now) {
     if (o.kind == op_kind::pub) {
       active = true;
       used += o.consumed;
-      if (settings_->trace) trace_op(o);
+      if (traced_) [[unlikely]] trace_op(o);
       on_pub(o);
       continue;
     }
@@ -97,7 +98,7 @@ void client_core::login_done(const auth_outcome& outcome) {
 }
 
 void client_core::handle(const op& o, nanos now) {
-  if (settings_->trace && o.kind != op_kind::violation) trace_op(o);
+  if (traced_) trace_op(o);
   switch (o.kind) {
     case op_kind::sub: return on_sub(o);
     case op_kind::unsub: return on_unsub(o);
@@ -119,7 +120,13 @@ void client_core::handle(const op& o, nanos now) {
 void client_core::on_violation(const op& o) {
   violation_effect effect = effect_of(o.error);
   if (!effect.err.empty()) {
-    port_.log_error(effect.err);
+    std::string text(effect.err);
+    if (o.error == violation::payload_too_large) {
+      const std::string_view size = o.argument.substr(o.argument.find_last_of(" \t") + 1);
+      text = "maximum payload exceeded: " + std::string(size) + " vs "
+             + std::to_string(limits_.max_payload);
+    }
+    port_.log_error(text);
     send_err(effect.err);
   } else if (o.error == violation::headers_unsupported) {
     port_.log_error(err_text::headers_not_supported);
@@ -183,19 +190,23 @@ void client_core::on_connect(std::string_view json, nanos now) {
 }
 
 void client_core::finish_connect(const connect_options& who, const auth_outcome& outcome) {
-  if (!outcome.ok) return auth_violation(outcome);
-  if (who.new_account || !who.account.empty()) return auth_violation();
+  if (!outcome.ok) return auth_violation(outcome, who);
+  if (who.new_account || !who.account.empty()) return auth_violation({}, who);
   port_.connected(who);
   if (who.protocol < 0 || who.protocol > 1)
     return fail(err_text::bad_client_protocol, closed_reason::bad_client_protocol_version);
   if (no_responders_ && !headers_)
     return fail(err_text::no_responders_requires_headers,
                 closed_reason::no_responders_requires_headers);
-  if (verbose_) port_.send(ok_line);
+  if (verbose_) send_ok();
 }
 
-void client_core::auth_violation(const auth_outcome& outcome) {
-  fail(outcome.err, outcome.reason);
+void client_core::auth_violation(const auth_outcome& outcome, const connect_options& who) {
+  if (outcome.err != err_text::authorization_violation) return fail(outcome.err, outcome.reason);
+  port_.log_refused(who);
+  send_err(outcome.err);
+  closed_ = true;
+  port_.close(outcome.reason);
 }
 
 void client_core::fail(std::string_view err, closed_reason reason) {
@@ -205,9 +216,14 @@ void client_core::fail(std::string_view err, closed_reason reason) {
   port_.close(reason);
 }
 
+void client_core::send_ok() {
+  if (traced_) port_.trace(traced_op(trace_out, "OK"));
+  port_.send(ok_line);
+}
+
 void client_core::send_err(std::string_view text) {
   std::string line = err_line(text);
-  if (settings_->trace) port_.trace(false, "-ERR", text);
+  if (traced_) port_.trace(traced_op(trace_out, "-ERR", text));
   port_.send(line);
 }
 
@@ -232,7 +248,7 @@ void client_core::on_pub(const op& o) {
     port_.log_error("Publish Violation - reply is reserved");
     return send_err(err_text::reply_denied(o.reply));
   }
-  if (verbose_) port_.send(ok_line);
+  if (verbose_) send_ok();
   if (!port_.publish(o) && !o.reply.empty() && no_responders_) answer_no_responders(o);
 }
 
@@ -263,22 +279,24 @@ void client_core::on_sub(const op& o) {
     if (!sub) return send_err(err_text::invalid_subject);
     subs_.insert(sub);
   }
-  if (verbose_) port_.send(ok_line);
+  if (verbose_) send_ok();
 }
 
 void client_core::on_unsub(const op& o) {
   routing::subscription* sub = subs_.find(o.sid);
-  if (verbose_) port_.send(ok_line);
+  if (verbose_) send_ok();
   if (!sub) return;
   if (o.max > 0 && static_cast<uint64_t>(o.max) > sub->delivered) {
     sub->max = static_cast<uint64_t>(o.max);
     return;
   }
+  if (traced_) trace_gone(*sub);
   subs_.erase(sub);
   port_.unsubscribe(*sub);
 }
 
 void client_core::expired(routing::subscription& sub) {
+  if (traced_) trace_gone(sub);
   subs_.erase(&sub);
   port_.unsubscribe(sub);
 }
@@ -296,13 +314,15 @@ void client_core::end(std::string_view err, closed_reason reason) {
 void client_core::shut() {
   closed_ = true;
   auto all = subs_.take_all();
+  if (traced_)
+    for (const routing::subscription* sub : all) trace_gone(*sub);
   if (!all.empty()) port_.unsubscribe_all(all);
 }
 
 // -- PING, PONG ------------------------------------------------------------------------------------
 
 void client_core::on_ping(nanos now) {
-  if (settings_->trace) port_.trace(false, "PONG", {});
+  if (traced_) port_.trace(traced_op(trace_out, "PONG"));
   port_.send(pong_line);
   last_in_ = now;
   if (!connect_received_ || first_pong_sent_) return;
@@ -340,37 +360,22 @@ void client_core::on_ping_deadline(nanos now) {
   }
   ++pings_out_;
   rtt_start_ = now;
-  if (settings_->trace) port_.trace(false, "PING", {});
+  if (traced_) port_.trace(traced_op(trace_out, "PING"));
   port_.send(ping_line);
 }
 
 // -- trace -----------------------------------------------------------------------------------------
 
 void client_core::trace_op(const op& o) {
-  switch (o.kind) {
-    case op_kind::pub: {
-      port_.trace(true, o.header_bytes >= 0 ? "HPUB" : "PUB", o.argument);
-      std::string_view body = o.payload;
-      if (settings_->trace_headers_only) {
-        if (o.header_bytes <= 0) return;
-        body = body.substr(0, static_cast<size_t>(o.header_bytes));
-      }
-      auto bound = static_cast<size_t>(settings_->max_traced_msg_len);
-      if (bound > 0 && body.size() > bound) body = body.substr(0, bound);
-      return port_.trace(true, "MSG_PAYLOAD:", body);
-    }
-    case op_kind::sub: return port_.trace(true, "SUB", o.argument);
-    case op_kind::unsub: return port_.trace(true, "UNSUB", o.argument);
-    case op_kind::ping: return port_.trace(true, "PING", {});
-    case op_kind::pong: return port_.trace(true, "PONG", {});
-    // CONNECT carries credentials.
-    case op_kind::connect: return port_.trace(true, "CONNECT", "{...}");
-    case op_kind::info: return port_.trace(true, "INFO", o.argument);
-    case op_kind::ok: return port_.trace(true, "+OK", {});
-    case op_kind::err: return port_.trace(true, "-ERR", o.argument);
-    case op_kind::need_more:
-    case op_kind::violation: return;
-  }
+  std::string line = traced_input(o);
+  if (!line.empty()) port_.trace(line);
+  if (o.kind != op_kind::pub) return;
+  line = traced_payload(trace_in, o.payload, o.header_bytes, *settings_);
+  if (!line.empty()) port_.trace(line);
+}
+
+void client_core::trace_gone(const routing::subscription& sub) {
+  port_.trace(traced_op(trace_both, "DELSUB", sub.sid()));
 }
 
 } // namespace troupe

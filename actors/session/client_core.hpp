@@ -65,8 +65,10 @@ public:
   virtual void connected(const connect_options& who) = 0;
   virtual void log_error(std::string_view text) = 0;
   virtual void log_debug(std::string_view text) = 0;
-  /// Protocol trace; `inbound` tells the direction. Only called when tracing.
-  virtual void trace(bool inbound, std::string_view op, std::string_view argument) = 0;
+  /// A login was refused: for the log, whom it named.
+  virtual void log_refused(const connect_options& who) = 0;
+  /// A line of the protocol trace. Only called while this session is traced.
+  virtual void trace(std::string_view line) = 0;
   /// A number in [0, bound), for jitter.
   virtual uint64_t random(uint64_t bound) = 0;
 
@@ -115,6 +117,9 @@ public:
     return bounds_.max_payload >= 0 ? bounds_.max_payload : settings_->max_payload;
   }
 
+  /// Whether the protocol of this session is logged.
+  void trace(bool on) { traced_ = on; }
+  bool traced() const { return traced_; }
   /// Whether the user has permissions that must be asked for.
   void restrict(bool on) { restricted_ = on; }
   bool echo() const { return echo_; }
@@ -153,12 +158,14 @@ private:
   void on_info(std::string_view json);
   void on_violation(const op& o);
   void answer_no_responders(const op& o);
-  void auth_violation(const auth_outcome& outcome = {});
+  void auth_violation(const auth_outcome& outcome = {}, const connect_options& who = {});
   void fail(std::string_view err, closed_reason reason);
   void send_err(std::string_view text);
   void arm_first_ping(nanos now);
   void on_ping_deadline(nanos now);
+  void send_ok();
   void trace_op(const op& o);
+  void trace_gone(const routing::subscription& sub);
 
   client_port& port_;
   const session_settings* settings_;
@@ -185,6 +192,7 @@ private:
   bool async_info_ = false;
   bool closed_ = false;
   bool restricted_ = false;
+  bool traced_ = false;
   bool verbose_ = true;
   bool pedantic_ = true;
   bool echo_ = true;

@@ -17,6 +17,7 @@
 #include "actors/observe/snapshots.hpp"
 #include "actors/routing/account.hpp"
 #include "actors/session/session_settings.hpp"
+#include "config/trace_filter.hpp"
 #include "protocol/client/connect.hpp"
 
 namespace troupe {
@@ -25,6 +26,7 @@ struct node_policy {
   std::shared_ptr<const config::server_options> options;
   server_info info;  // what every INFO has in common
   session_settings settings;
+  config::trace_filter traced;  // connections traced although the node is not
   std::shared_ptr<const authenticator> auth;
   std::string system_account;  // empty: there is none
   int64_t max_connections = default_max_connections;  // -1: no limit

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <regex>
 #include <sstream>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -233,6 +235,32 @@ TEST_CASE_METHOD(log_fixture, "logger: a file that is too large at the start is 
   CHECK(files() == 2);
   CHECK(text().find("xxx") == std::string::npos);
   CHECK(text().find("Rotated log, backup saved as") != std::string::npos);
+}
+
+TEST_CASE_METHOD(log_fixture, "logger: the local syslog gets lines of the daemon facility",
+                 "[actors][observe]") {
+  auto path = (dir / "log").string();
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  REQUIRE(path.size() < sizeof at.sun_path);
+  path.copy(at.sun_path, path.size());
+  int fd = ::socket(AF_UNIX, SOCK_DGRAM, 0);
+  REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
+  log::settings s;
+  s.syslog = true;
+  s.local_syslogs = {(dir / "none").string()};
+  CHECK(log::start(s).error().context
+        == "error connecting to syslog: \"Unix syslog delivery error\"");
+  s.local_syslogs.push_back(path);
+  REQUIRE(log::start(s));
+  log::error("a line");
+  log::flush();
+  char got[256];
+  auto n = ::recv(fd, got, sizeof got, MSG_DONTWAIT);
+  ::close(fd);
+  REQUIRE(n > 0);
+  std::regex form(R"(<27>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+\[\d+\]: a line\n)");
+  CHECK(std::regex_match(std::string(got, static_cast<size_t>(n)), form));
 }
 
 TEST_CASE("counters: a snapshot reads what the reactor counted, and snapshots add up",

@@ -246,9 +246,8 @@ const std::string conversation =
   "WHAT\r\nPING\r\n";
 
 names calls_of(const std::string& bytes, std::mt19937& random, size_t at_most) {
-  session_settings s;
-  s.trace = true;
-  virtual_client c(s);
+  virtual_client c;
+  c.core.trace(true);
   c.port.published_to_somebody = false;
   for (size_t at = 0; at < bytes.size();) {
     size_t n = 1 + random() % at_most;
@@ -262,11 +261,8 @@ names calls_of(const std::string& bytes, std::mt19937& random, size_t at_most) {
 
 TEST_CASE("client core: input in pieces of any size gives the same calls", "[session][core]") {
   std::mt19937 random(3);
-  virtual_client whole([] {
-    session_settings s;
-    s.trace = true;
-    return s;
-  }());
+  virtual_client whole;
+  whole.core.trace(true);
   whole.port.published_to_somebody = false;
   whole.in(conversation);
   REQUIRE(whole.reason() == "Protocol Violation");
@@ -288,12 +284,13 @@ TEST_CASE("client core: says how long the operation at the front will be", "[ses
 
 TEST_CASE("client core: trace shows operations but no credentials", "[session][core]") {
   session_settings s;
-  s.trace = true;
   s.max_traced_msg_len = 3;
   virtual_client c(s);
-  c.in("CONNECT {\"verbose\":false,\"pass\":\"hidden\"}\r\nPUB a 5\r\nhello\r\nPING\r\n");
+  c.core.trace(true);
+  c.in("CONNECT {\"verbose\":false,\"pass\":\"hidden\"}\r\nPUB a 5\r\nhello\r\nPING\r\nSUB b 7\r\nUNSUB 7\r\n");
   CHECK(c.port.calls
-        == names{"<<- CONNECT {...}", "authenticate  first", "connected ", "<<- PUB a 5",
-                 "<<- MSG_PAYLOAD: hel", "publish a [] -1 hello", "<<- PING ", "->> PONG ",
-                 "send PONG\r\n"});
+        == names{"<<- [CONNECT {\"verbose\":false,\"pass\":\"[REDACTED]\"}]", "authenticate  first",
+                 "connected ", "<<- [PUB a 5]", "<<- MSG_PAYLOAD: [\"hel...\"]",
+                 "publish a [] -1 hello", "<<- [PING]", "->> [PONG]", "send PONG\r\n", "<<- [SUB b 7]",
+                 "subscribe b [] 7", "<<- [UNSUB 7]", "<-> [DELSUB 7]", "unsubscribe 7"});
 }

@@ -144,6 +144,52 @@ class Levels(LogCase):
         self.assertIn("[INF] Server Exiting..", server.log())
 
 
+class OneConnection(LogCase):
+    """trace_connections: the protocol of some clients in the log, of the others not."""
+
+    def say(self, c, word):
+        c.send(f"PUB {word} 0\r\n\r\n").fence()
+
+    def test_one_connection(self):
+        server = self.start(config="debug: true\n")
+        one, other = self.client(server), self.client(server)
+        self.say(one, "before")
+        server.reload(f'debug: true\ntrace_connections: "cid:{one.info["client_id"]}"\n')
+        self.say(one, "during")
+        self.say(other, "other")
+        server.reload("debug: true\n")
+        self.say(one, "after")
+        server.signal(signal.SIGTERM)
+        self.assertEqual(server.wait_exit(), 0)
+        traced = [x for x in server.log().splitlines() if "[TRC]" in x]
+        self.assertIn("<<- [PUB during 0]", traced[0])
+        self.assertTrue(all(f"cid:{one.info['client_id']} " in x for x in traced), traced)
+        self.assertNotIn("before", "".join(traced))
+        self.assertNotIn("after", "".join(traced))
+
+    def test_by_account_user_name(self):
+        config = "authorization { users: [{user: app, password: s3cr3t-app}, {user: ops, password: s3cr3t-ops}] }\n"
+        for selectors in ("user:ops", "name:svc", "user:nobody, account:$G"):
+            server = self.start("--trace_connections", selectors, config=config)
+            c = RawClient(server.port)
+            self.addCleanup(c.close)
+            c.connect(user="ops", name="svc", **{"pass": "s3cr3t-ops"})
+            self.say(c, "one")
+            d = RawClient(server.port)
+            self.addCleanup(d.close)
+            d.connect(user="app", name="web", **{"pass": "s3cr3t-app"})
+            self.say(d, "two")
+            server.signal(signal.SIGTERM)
+            self.assertEqual(server.wait_exit(), 0)
+            self.assertIn("<<- [PUB one 0]", server.log())
+            (self.assertIn if "account" in selectors else self.assertNotIn)("<<- [PUB two 0]", server.log())
+
+    def test_bad_selector(self):
+        done = run_binary("-p", "-1", "--trace_connections", "client:7")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b'trace_connections: "client:7" is none of cid:, ip:, account:, user:, name:', done.stderr)
+
+
 class Files(LogCase):
     def test_size_limit_and_count(self):
         server = self.start("-D", "-l", self.path(), "--log_size_limit", "2000", config="logfile_max_num: 3\n")

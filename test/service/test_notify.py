@@ -121,6 +121,23 @@ class Notify(unittest.TestCase):
         self.assertEqual(manager.receive(), ["WATCHDOG=1"])  # goes on: it is alive
         c.fence()
 
+    def test_reload_is_announced(self):
+        manager = Manager(self)
+        server = self.server(manager, config="debug: false\n")
+        self.assertIn("READY=1", manager.receive())
+        for text, result in (("debug: true\n", "Reloaded server configuration"), ("nonsense: 1\n", "Failed to reload")):
+            server.write("server.conf", text)
+            before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            server.signal(signal.SIGHUP)
+            begin = manager.receive()
+            self.assertEqual(begin[0], "RELOADING=1")
+            stamp = int(next(x for x in begin if x.startswith("MONOTONIC_USEC=")).split("=")[1])
+            self.assertTrue(before <= stamp <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
+            self.assertIn("READY=1", manager.receive())
+            server.wait_log(result)
+        server.signal(signal.SIGTERM)
+        self.assertIn("STOPPING=1", manager.receive())
+
     def test_nobody_listens(self):
         gone = Manager(self)
         gone.socket.close()

@@ -2,15 +2,27 @@
 
 import os
 import re
+import socket
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
 
-from harness import RawClient, Server, run_binary  # noqa: E402
+from harness import RawClient, Server, free_port, run_binary, server_binary, wait_until  # noqa: E402
 
 STAMP = re.compile(r"^\[\d+\] \S+ \S+ ")
+
+
+def answers(port):
+    """Whether somebody listens there and sends INFO."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as s:
+            return s.recv(5) == b"INFO "
+    except OSError:
+        return False
 
 
 def lines(server):
@@ -56,6 +68,25 @@ class Banner(unittest.TestCase):
         done = run_binary("-a", "127.0.0.1", "-p", "-1", "-m", str(server.monitor_port))
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, rb"\[FTL\] Can't start monitoring: can't listen to the monitor port: listen tcp 127\.")
+
+
+class Startup(unittest.TestCase):
+    def test_listens_soon(self):
+        """50 ms is the aim for a release build on a quiet machine; the bound here is for a debug build on a busy one."""
+        spans = []
+        for _ in range(7):
+            port = free_port()
+            begin = time.monotonic()
+            process = subprocess.Popen([server_binary(), "-a", "127.0.0.1", "-p", str(port)], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                wait_until(lambda: answers(port), "the port to answer")
+                spans.append(time.monotonic() - begin)
+            finally:
+                process.kill()
+                process.wait()
+        print(f"start to INFO: best {min(spans) * 1000:.0f} ms, worst {max(spans) * 1000:.0f} ms", file=sys.stderr)
+        self.assertLess(min(spans), 1.0)
 
 
 class Refused(unittest.TestCase):

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 
+from . import secrets
 from .server import Timeout, default_deadline
 
 
@@ -199,6 +200,7 @@ class RawClient:
 def connect_line(**options):
     fields = {"verbose": False, "pedantic": False}
     fields.update(options)
+    secrets.learn_fields(fields)
     return b"CONNECT " + json.dumps(fields, separators=(",", ":")).encode() + b"\r\n"
 
 

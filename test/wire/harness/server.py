@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import http.client
 import json
 import os
@@ -13,10 +14,18 @@ import tempfile
 import threading
 import time
 
+from . import secrets
+
 DEADLINE = float(os.environ.get("WIRE_DEADLINE", "10"))
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
+
+
+@functools.lru_cache(maxsize=None)
+def is_troupe(binary):
+    done = subprocess.run([binary, "-v"], capture_output=True, timeout=DEADLINE, check=False)
+    return b"troupe" in (done.stdout + done.stderr).lower()
 
 
 class Timeout(AssertionError):
@@ -103,6 +112,8 @@ class Server:
         if ports_file:
             argv += ["--ports_file_dir", self.dir]
         argv += [a.replace("{dir}", self.dir) for a in args]
+        secrets.learn_config(config)
+        secrets.learn_arguments(argv)
         self.argv = argv
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
@@ -123,6 +134,8 @@ class Server:
             raise
 
     def write(self, name, text):
+        if name.endswith(".conf"):
+            secrets.learn_config(text)
         path = os.path.join(self.dir, name)
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
@@ -193,7 +206,9 @@ class Server:
         try:
             c.request("GET", path)
             r = c.getresponse()
-            return r.status, dict(r.getheaders()), r.read()
+            body = r.read()
+            self._check_secrets(f"page {path}", body.decode(errors="replace"))
+            return r.status, dict(r.getheaders()), body
         finally:
             c.close()
 
@@ -210,11 +225,20 @@ class Server:
                     return int(line.split()[1])
         raise AssertionError("no VmRSS")
 
+    def _check_secrets(self, where, text):
+        """The Go server shows some of what ours must not."""
+        found = secrets.found_in(text) if is_troupe(self.binary) else []
+        if found:
+            lines = [x for x in text.splitlines() if any(s in x for s in found)]
+            raise AssertionError(f"secrets {found} are shown in the {where}: {lines[:3]}")
+
     def kill(self):
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(timeout=DEADLINE)
+        log = self.log() if os.path.exists(self.log_path) else ""
         shutil.rmtree(self.dir, ignore_errors=True)
+        self._check_secrets("log", log)
 
     def stop(self):
         """Ends the server and checks that it lived until then and ended well."""
