@@ -58,9 +58,10 @@ install_packages() {
     say "not a Debian system: taking the packages of deploy/packages as given"
     return 0
   fi
+  # A here-string, since process substitution needs a /dev/fd that minimal systems lack.
   while read -r line; do
-    if ! satisfied "$line"; then missing+=("$line"); fi
-  done < <(lines "$@")
+    if [[ -n $line ]] && ! satisfied "$line"; then missing+=("$line"); fi
+  done <<<"$(lines "$@")"
   if ((${#missing[@]} == 0)); then return 0; fi
 
   export DEBIAN_FRONTEND=noninteractive

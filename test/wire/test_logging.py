@@ -121,7 +121,7 @@ class Trace(WireCase):
     def traced(self, server, data):
         c = self.client(server, headers=True)
         c.send(data).fence()
-        wait_until(lambda: any("[PONG]" in x for x in lines(server)), "the trace")
+        wait_until(lambda: sum("->> [PONG]" in x for x in lines(server)) == 2, "the trace of both PINGs")
         return [x for x in lines(server) if "[TRC]" in x]
 
     def test_length_is_bounded(self):
