@@ -80,12 +80,12 @@ void shard_actor::unsubscribe_all(std::span<subscription* const> subs) {
 
 // -- publishing ------------------------------------------------------------------------------------
 
-bool shard_actor::publish(const message& m, producer& from) {
+bool shard_actor::publish(const message& m, producer* from) {
   const match_result& r = core_.match(m.subject);
   bool delivered = deliver_plain(r, m);
   for (const queue_match& q : r.queues) delivered |= deliver_queue(q, m, 0);
   if (r.remote_plain | queue_target_set_) {
-    forward(m, r.remote_plain, &from);
+    forward(m, r.remote_plain, from);
     delivered = true;
   }
   if (!expired_.empty()) remove_expired();

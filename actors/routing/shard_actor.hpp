@@ -75,8 +75,9 @@ public:
                           std::string_view sid);
   void unsubscribe(subscription* sub);
   void unsubscribe_all(std::span<subscription* const> subs);
-  /// Routes one message of `from`; whether anyone was there to take it.
-  bool publish(const message& m, producer& from);
+  /// Routes one message; whether anyone was there to take it. `from` is held back when a link to
+  /// another reactor is full; nullptr: a publisher inside the node, whom nothing holds back.
+  bool publish(const message& m, producer* from);
   shard_core& core() { return core_; }
   const shard_core& core() const { return core_; }
   /// Written on this reactor, read on any thread.

@@ -217,7 +217,7 @@ bool client_connection::publish(const op& o) {
   m.owner = reading_from_;
   m.producer = {home().index(), id_};
   m.origin = this;
-  bool delivered = shard_->publish(m, *this);
+  bool delivered = shard_->publish(m, this);
   home().run_early_flushes();
   return delivered;
 }
