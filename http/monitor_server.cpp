@@ -40,8 +40,8 @@ using session_list = std::list<session*>;
 /// One connection. Lives as long as an operation is under way.
 class session : public std::enable_shared_from_this<session> {
 public:
-  session(tcp::socket socket, router& pages, const monitor_config& limits, session_list& peers)
-      : stream_(std::move(socket)), pages_(pages), limits_(limits), peers_(peers),
+  session(tcp::socket socket, router& routes, const monitor_config& limits, session_list& peers)
+      : stream_(std::move(socket)), routes_(routes), limits_(limits), peers_(peers),
         place_(peers.insert(peers.end(), this)) {}
   ~session() { peers_.erase(place_); }
 
@@ -89,7 +89,7 @@ private:
     if (!ec) {
       auto& request = parser_->get();
       auto target = request.target();
-      return answer(pages_.handle({target.data(), target.size()}), request.keep_alive());
+      return answer(routes_.handle({target.data(), target.size()}), request.keep_alive());
     }
     bool broken_request =
         ec.category() == beast::http::make_error_code(beast::http::error::end_of_stream).category()
@@ -131,7 +131,7 @@ private:
   beast::flat_buffer buffer_;
   std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
   beast::http::response<beast::http::string_body> message_;
-  router& pages_;
+  router& routes_;
   const monitor_config& limits_;
   session_list& peers_;
   session_list::iterator place_;
@@ -140,15 +140,15 @@ private:
 } // namespace
 
 struct monitor_server::impl {
-  impl(monitor_config c, monitor_source& source)
-      : config(std::move(c)), pages(source, config.base_path), acceptor(context), retry(context) {}
+  impl(monitor_config c, pages& from)
+      : config(std::move(c)), routes(from, config.base_path), acceptor(context), retry(context) {}
 
   result<void> listen();
   void accept();
   void admit(tcp::socket socket);
 
   monitor_config config;
-  router pages;
+  router routes;
   session_list sessions; // outlives the context, whose handlers own the sessions
   asio::io_context context{1};
   tcp::acceptor acceptor;
@@ -201,11 +201,11 @@ void monitor_server::impl::admit(tcp::socket socket) {
     idle->close();
     if (sessions.size() >= config.connections_max * 2) return;
   }
-  std::make_shared<session>(std::move(socket), pages, config, sessions)->run();
+  std::make_shared<session>(std::move(socket), routes, config, sessions)->run();
 }
 
-monitor_server::monitor_server(monitor_config config, monitor_source& source)
-    : impl_(std::make_unique<impl>(std::move(config), source)) {}
+monitor_server::monitor_server(monitor_config config, pages& from)
+    : impl_(std::make_unique<impl>(std::move(config), from)) {}
 
 monitor_server::~monitor_server() { stop(); }
 

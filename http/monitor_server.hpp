@@ -1,12 +1,12 @@
 // The monitoring listener: HTTP on one thread of its own.
 //
 // Bounded against hostile peers: header size, body size, time to send a request, time to take the
-// answer, and number of connections (the one that was idle longest makes room). The source's
-// methods run on the monitor's thread, so a slow answer delays other monitoring requests and
+// answer, and number of connections (the one that was idle longest makes room). The pages
+// are rendered on the monitor's thread, so a slow answer delays other monitoring requests and
 // nothing else.
 #pragma once
 
-#include "http/monitor_source.hpp"
+#include "http/pages.hpp"
 #include "protocol/result.hpp"
 
 #include <chrono>
@@ -31,8 +31,8 @@ struct monitor_config {
 
 class monitor_server {
 public:
-  /// The source must outlive the server.
-  monitor_server(monitor_config config, monitor_source& source);
+  /// The pages must outlive the server.
+  monitor_server(monitor_config config, pages& from);
   ~monitor_server(); // stops
 
   monitor_server(const monitor_server&) = delete;

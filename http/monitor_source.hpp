@@ -1,7 +1,8 @@
 // Where the monitoring pages get their values: the node implements this.
 //
-// Every method is called on the monitor's thread and may block for a bounded time, e.g. while
-// reactors answer a message. An error becomes status 503 with the context as text.
+// Methods are called on the threads that render pages, several at a time, and may block for a
+// bounded time, e.g. while reactors answer a message. An error becomes status 503 with the context
+// as text.
 #pragma once
 
 #include "actors/observe/snapshots.hpp"
@@ -19,6 +20,7 @@ struct connections_request {
   connection_state state = connection_state::open;
   std::string account;    // empty: all. The source filters by it and tells whether it exists.
   bool want_subs = false; // fill connection_snapshot::subs
+  uint64_t cid = 0;       // 0: all; else no other is needed
 };
 
 struct subs_request {
@@ -28,6 +30,7 @@ struct subs_request {
 
 struct health_request {
   bool js_enabled = false, js_enabled_only = false, js_server_only = false, js_meta_only = false;
+  bool leaf_remotes_connected = false;
   std::string account, stream, consumer;
   bool details = false;
 };

@@ -1,13 +1,9 @@
 #include "http/router.hpp"
 
-#include "http/endpoints/accounts.hpp"
-#include "http/endpoints/actorz.hpp"
-#include "http/endpoints/connz.hpp"
 #include "http/endpoints/healthz.hpp"
 #include "http/endpoints/index.hpp"
-#include "http/endpoints/subsz.hpp"
-#include "http/endpoints/unbuilt.hpp"
-#include "http/endpoints/varz.hpp"
+
+#include <algorithm>
 
 namespace troupe::http {
 
@@ -21,14 +17,91 @@ response text(int status, std::string body) {
   return {status, "text/plain; charset=utf-8", std::move(body), false, false};
 }
 
-response bad_argument(const troupe::error& e) { return text(400, e.context); }
-response unavailable(const troupe::error& e) { return text(503, e.context + "\n"); }
+response failed(const troupe::error& e) {
+  return e.code == errc::unavailable ? text(503, e.context + "\n") : text(400, e.context);
+}
+
+response as_response(const result<std::string>& page) {
+  return page ? json(*page) : failed(page.error());
+}
 
 response not_found() {
   auto out = text(404, "404 page not found\n");
   out.no_sniff = true;
   return out;
 }
+
+/// Reads the options from the query, then asks for the page.
+template <class Options>
+response answer(pages& from, const query& params, result<Options> (*parse)(const query&),
+                result<std::string> (pages::*page)(const Options&)) {
+  auto options = parse(params);
+  return options ? as_response((from.*page)(*options)) : failed(options.error());
+}
+
+response varz(pages& from, const query&) { return as_response(from.varz()); }
+response actorz(pages& from, const query&) { return as_response(from.actorz()); }
+response expvarz(pages& from, const query&) { return json(from.expvarz()); }
+response stacksz(pages& from, const query&) { return json(from.stacksz()); }
+
+response connz(pages& from, const query& q) { return answer(from, q, parse_connz, &pages::connz); }
+response subsz(pages& from, const query& q) { return answer(from, q, parse_subsz, &pages::subsz); }
+response leafz(pages& from, const query& q) { return answer(from, q, parse_leafz, &pages::leafz); }
+response jsz(pages& from, const query& q) { return answer(from, q, parse_jsz, &pages::jsz); }
+
+response routez(pages& from, const query& q) {
+  return answer(from, q, parse_routez, &pages::routez);
+}
+response gatewayz(pages& from, const query& q) {
+  return answer(from, q, parse_gatewayz, &pages::gatewayz);
+}
+response accstatz(pages& from, const query& q) {
+  return answer(from, q, parse_accstatz, &pages::accstatz);
+}
+response ipqueuesz(pages& from, const query& q) {
+  return answer(from, q, parse_ipqueuesz, &pages::ipqueuesz);
+}
+response accountz(pages& from, const query& q) {
+  return as_response(from.accountz(parse_accountz(q)));
+}
+
+response raftz(pages& from, const query& q) {
+  auto page = from.raftz(parse_raftz(q));
+  return page ? json(*page) : text(404, page.error().context);
+}
+
+response healthz(pages& from, const query& q) {
+  auto request = parse_healthz(q);
+  if (!request) return failed(request.error());
+  auto health = from.healthz(*request);
+  return json(render_healthz(health), health.status_code);
+}
+
+struct route {
+  std::string_view path;
+  const char* counter; // in varz' http_req_stats; null: not counted, as upstream
+  response (*serve)(pages&, const query&);
+};
+
+constexpr route routes[] = {
+    {"/varz", "/varz", varz},
+    {"/connz", "/connz", connz},
+    {"/routez", "/routez", routez},
+    {"/gatewayz", "/gatewayz", gatewayz},
+    {"/leafz", "/leafz", leafz},
+    {"/subsz", "/subsz", subsz},
+    {"/subscriptionsz", "/subsz", subsz},
+    {"/accountz", "/accountz", accountz},
+    {"/accstatz", "/accstatz", accstatz},
+    {"/jsz", "/jsz", jsz},
+    {"/healthz", "/healthz", healthz},
+    {"/ipqueuesz", nullptr, ipqueuesz},
+    {"/raftz", nullptr, raftz},
+    {"/stacksz", nullptr, stacksz},
+    {"/debug/vars", nullptr, expvarz},
+    {"/expvarz", nullptr, expvarz},
+    {"/actorz", "/actorz", actorz},
+};
 
 } // namespace
 
@@ -44,36 +117,15 @@ std::string normalize_base_path(std::string_view path) {
   return out.empty() ? "/" : out;
 }
 
-router::router(monitor_source& source, std::string base_path, clock now)
-    : source_(source), base_path_(normalize_base_path(base_path)), now_(std::move(now)) {}
+router::router(pages& from, std::string_view base_path)
+    : pages_(from), base_path_(normalize_base_path(base_path)) {}
 
 response router::handle(std::string_view target) {
-  struct entry {
-    std::string_view path;
-    std::string_view counter;
-    page serve;
-  };
-  static constexpr entry entries[] = {
-      {"/varz", "/varz", &router::varz},
-      {"/connz", "/connz", &router::connz},
-      {"/routez", "/routez", &router::routez},
-      {"/gatewayz", "/gatewayz", &router::gatewayz},
-      {"/leafz", "/leafz", &router::leafz},
-      {"/subsz", "/subsz", &router::subsz},
-      {"/subscriptionsz", "/subsz", &router::subsz},
-      {"/accountz", "/accountz", &router::accountz},
-      {"/accstatz", "/accstatz", &router::accstatz},
-      {"/jsz", "/jsz", &router::jsz},
-      {"/healthz", "/healthz", &router::healthz},
-      {"/ipqueuesz", "/ipqueuesz", &router::ipqueuesz},
-      {"/raftz", "/raftz", &router::raftz},
-      {"/actorz", "/actorz", &router::actorz},
-  };
   auto parsed = parse_target(target);
   if (!parsed) return text(400, "400 Bad Request");
   std::string_view path = parsed->path;
   if (path == base_path_) {
-    ++counts_["/"];
+    pages_.count("/");
     response out;
     out.content_type = "text/html; charset=utf-8";
     out.body = render_index(base_path_);
@@ -83,73 +135,11 @@ response router::handle(std::string_view target) {
     if (!path.starts_with(base_path_)) return not_found();
     path.remove_prefix(base_path_.size());
   }
-  for (auto& e : entries) {
-    if (e.path != path) continue;
-    ++counts_[std::string(e.counter)];
-    return (this->*e.serve)(parsed->params);
-  }
-  return not_found();
+  auto found = std::find_if(std::begin(routes), std::end(routes),
+                            [&](auto& r) { return r.path == path; });
+  if (found == std::end(routes)) return not_found();
+  if (found->counter) pages_.count(found->counter);
+  return found->serve(pages_, parsed->params);
 }
-
-response router::varz(const query&) {
-  auto node = source_.node();
-  if (!node) return unavailable(node.error());
-  auto reactors = source_.reactors();
-  if (!reactors) return unavailable(reactors.error());
-  return json(render_varz({*node, *reactors, usage_.measure(), counts_, now_()}));
-}
-
-response router::connz(const query& params) {
-  auto options = parse_connz(params);
-  if (!options) return bad_argument(options.error());
-  auto node = source_.node();
-  if (!node) return unavailable(node.error());
-  auto all = source_.connections(
-      {options->state, options->account, options->subs || options->subs_detail});
-  if (!all) return unavailable(all.error());
-  return json(render_connz(*options, std::move(*all), node->server_id, now_()));
-}
-
-response router::subsz(const query& params) {
-  auto options = parse_subsz(params);
-  if (!options) return bad_argument(options.error());
-  auto node = source_.node();
-  if (!node) return unavailable(node.error());
-  auto all = source_.subscriptions({options->account, options->subs});
-  if (!all) return unavailable(all.error());
-  return json(render_subsz(*options, *all, node->server_id, now_()));
-}
-
-response router::healthz(const query& params) {
-  auto request = parse_healthz(params);
-  if (!request) return bad_argument(request.error());
-  auto bad = check_healthz(*request);
-  auto health = bad ? *bad : source_.health(*request);
-  return json(render_healthz(health), health.status_code);
-}
-
-response router::actorz(const query&) {
-  auto node = source_.node();
-  if (!node) return unavailable(node.error());
-  auto root = source_.actors();
-  if (!root) return unavailable(root.error());
-  return json(render_actorz(*root, node->server_id, now_()));
-}
-
-response router::with_node(renderer render, const query& params) {
-  auto node = source_.node();
-  if (!node) return unavailable(node.error());
-  auto body = render(params, *node, now_());
-  return body ? json(std::move(*body)) : bad_argument(body.error());
-}
-
-response router::accountz(const query& params) { return with_node(render_accountz, params); }
-response router::accstatz(const query& params) { return with_node(render_accstatz, params); }
-response router::routez(const query& params) { return with_node(render_routez, params); }
-response router::gatewayz(const query& params) { return with_node(render_gatewayz, params); }
-response router::leafz(const query& params) { return with_node(render_leafz, params); }
-response router::jsz(const query& params) { return with_node(render_jsz, params); }
-response router::raftz(const query&) { return text(404, "No Raft nodes registered"); }
-response router::ipqueuesz(const query&) { return json("{}"); }
 
 } // namespace troupe::http

@@ -1,15 +1,11 @@
-// Request line -> page: checks parameters, asks the source, renders, counts requests.
+// Request line -> page: reads parameters, asks the pages, turns errors into status codes.
 //
-// One thread. No sockets here, so tests call it directly.
+// No state of its own, no sockets: tests call it directly.
 #pragma once
 
-#include "http/monitor_source.hpp"
-#include "http/process_usage.hpp"
+#include "http/pages.hpp"
 #include "http/query.hpp"
 
-#include <cstdint>
-#include <functional>
-#include <map>
 #include <string>
 #include <string_view>
 
@@ -25,41 +21,14 @@ struct response {
 
 class router {
 public:
-  using clock = std::function<observe::wall_time()>;
-
-  /// `base_path` as configured: empty, "/x" or "x/".
-  router(monitor_source& source, std::string base_path, clock now = observe::wall_now);
+  /// `base_path` as configured: empty, "/x" or "x/". The pages must outlive the router.
+  router(pages& from, std::string_view base_path);
 
   response handle(std::string_view target);
 
-  const std::map<std::string, uint64_t>& request_counts() const { return counts_; }
-
 private:
-  using page = response (router::*)(const query&);
-
-  response varz(const query& params);
-  response connz(const query& params);
-  response subsz(const query& params);
-  response healthz(const query& params);
-  response actorz(const query& params);
-  response accountz(const query& params);
-  response accstatz(const query& params);
-  response routez(const query& params);
-  response gatewayz(const query& params);
-  response leafz(const query& params);
-  response jsz(const query& params);
-  response raftz(const query& params);
-  response ipqueuesz(const query& params);
-
-  using renderer = result<std::string> (*)(const query&, const observe::node_snapshot&,
-                                           observe::wall_time);
-  response with_node(renderer render, const query& params);
-
-  monitor_source& source_;
+  pages& pages_;
   std::string base_path_; // "/" or "/x" without a slash at the end
-  clock now_;
-  usage_meter usage_;
-  std::map<std::string, uint64_t> counts_;
 };
 
 /// "/" for nothing; else with one slash in front and none at the end.

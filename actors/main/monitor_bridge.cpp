@@ -82,13 +82,18 @@ result<observe::connections_snapshot> monitor_bridge::connections(
   query.open = q.state != http::connection_state::closed;
   query.closed = q.state != http::connection_state::open;
   query.subs = q.want_subs;
+  query.cid = q.cid;
   auto report = node_.connections(query);
   if (!report) return report.error();
   s.open = std::move(report->open);
   s.closed = std::move(report->closed);
-  // An account without a tag of its own is shown by its name, on open connections only.
+  // An account without a tag of its own is shown by its name; a closed one's in $G is not shown.
   for (auto& c : s.open)
     if (c.name_tag.empty()) c.name_tag = c.account;
+  for (auto& c : s.closed) {
+    if (c.name_tag.empty() && c.account != routing::global_account) c.name_tag = c.account;
+    for (auto& sub : c.subs) sub.account = sub.account_tag = c.account;
+  }
   // The rings of the reactors, merged into one by the time of the end.
   std::sort(s.closed.begin(), s.closed.end(),
             [](const auto& a, const auto& b) { return a.stop < b.stop; });

@@ -23,7 +23,7 @@ bool same_address(const http::monitor_config& a, const http::monitor_config& b) 
 result<process_windows::monitor_ptr> process_windows::open_monitor(
   const http::monitor_config& config) {
   if (config.port == 0) return monitor_ptr();
-  auto fresh = std::make_unique<http::monitor_server>(config, bridge_);
+  auto fresh = std::make_unique<http::monitor_server>(config, pages_);
   if (auto ok = fresh->start(); !ok)
     return error{ok.error().code, "Can't start monitoring: " + ok.error().context};
   return fresh;

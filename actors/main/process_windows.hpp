@@ -18,7 +18,7 @@ namespace troupe {
 
 class process_windows {
 public:
-  explicit process_windows(node& n) : node_(n), bridge_(n, 0) {}
+  explicit process_windows(node& n) : node_(n), bridge_(n, 0), pages_(bridge_) {}
 
   /// Pid file and monitor; without one of them the NATS server does not start either.
   result<void> open(const config::server_options& o);
@@ -29,6 +29,9 @@ public:
   result<std::function<void()>> prepare(const reload_plan& plan);
   void close_monitor();
   void remove_files() { ports_.remove(); }
+
+  /// The monitoring pages, whether or not they are served over HTTP.
+  http::pages& pages() { return pages_; }
 
 private:
   using monitor_ptr = std::unique_ptr<http::monitor_server>;
@@ -41,6 +44,7 @@ private:
   node& node_;
   std::mutex mutex_;
   monitor_bridge bridge_;
+  http::pages pages_;
   http::monitor_config config_;  // of monitor_
   monitor_ptr monitor_;          // nullptr: none
   ports_file ports_;

@@ -2,6 +2,8 @@
 
 #include "http/render.hpp"
 
+#include <algorithm>
+
 namespace troupe::http {
 
 namespace {
@@ -59,9 +61,17 @@ void write_stat(json_writer& w, const account_snapshot& a) {
 
 } // namespace
 
-result<std::string> render_accountz(const query& params, const observe::node_snapshot& node,
-                                    wall_time now) {
-  auto& wanted = params.get("acc");
+accountz_options parse_accountz(const query& params) { return {params.get("acc")}; }
+
+result<accstatz_options> parse_accstatz(const query& params) {
+  auto unused = params.get_bool("unused");
+  if (!unused) return unused.error();
+  return accstatz_options{{}, *unused};
+}
+
+result<std::string> render_accountz(const accountz_options& options,
+                                    const observe::node_snapshot& node, wall_time now) {
+  auto& wanted = options.account;
   const account_snapshot* detail = nullptr;
   for (auto& account : node.accounts)
     if (account.name == wanted) detail = &account;
@@ -79,17 +89,20 @@ result<std::string> render_accountz(const query& params, const observe::node_sna
   });
 }
 
-result<std::string> render_accstatz(const query& params, const observe::node_snapshot& node,
-                                    wall_time now) {
-  auto unused = params.get_bool("unused");
-  if (!unused) return unused.error();
+std::string render_accstatz(const accstatz_options& options, const observe::node_snapshot& node,
+                            wall_time now) {
+  auto wanted = [&](const account_snapshot& a) {
+    auto& names = options.accounts;
+    return (options.unused || a.connections != 0 || a.leafnodes != 0)
+           && (names.empty() || std::find(names.begin(), names.end(), a.name) != names.end());
+  };
   return document([&](json_writer& w) {
     w.member("server_id", node.server_id);
     w.member("now", format_time(now));
     w.key("account_statz");
     w.begin_array();
     for (auto& account : node.accounts)
-      if (*unused || account.connections != 0 || account.leafnodes != 0) write_stat(w, account);
+      if (wanted(account)) write_stat(w, account);
     w.end_array();
   });
 }

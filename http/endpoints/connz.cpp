@@ -1,6 +1,7 @@
 #include "http/endpoints/connz.hpp"
 
 #include "http/render.hpp"
+#include "protocol/subject/subject.hpp"
 
 #include <algorithm>
 #include <array>
@@ -24,21 +25,22 @@ std::string lower(std::string s) {
   return s;
 }
 
-/// Ascending by `key`, or descending; ties keep the order of connection ids.
+/// Ascending by `key`, then by connection id; or all of that backwards.
 template <class Key>
 void order(connections& list, bool descending, Key key) {
-  std::stable_sort(list.begin(), list.end(), [&](auto a, auto b) {
-    return descending ? key(*b) < key(*a) : key(*a) < key(*b);
+  std::sort(list.begin(), list.end(), [&](auto a, auto b) {
+    if (descending) std::swap(a, b);
+    if (auto ka = key(*a), kb = key(*b); ka != kb) return ka < kb;
+    return a->cid < b->cid;
   });
 }
 
 void sort_connections(connections& list, connz_sort by, wall_time now) {
   using c = const connection_snapshot&;
-  order(list, false, [](c x) { return x.cid; });
   switch (by) {
   case connz_sort::cid:
   case connz_sort::start:
-    return;
+    return order(list, false, [](c x) { return x.cid; });
   case connz_sort::subs:
     return order(list, true, [](c x) { return x.subscriptions; });
   case connz_sort::pending:
@@ -60,7 +62,7 @@ void sort_connections(connections& list, connz_sort by, wall_time now) {
   case connz_sort::stop:
     return order(list, true, [](c x) { return x.stop.value_or(wall_time{}); });
   case connz_sort::reason:
-    return order(list, false, [](c x) -> const std::string& { return x.reason; });
+    return order(list, false, [](c x) { return std::string_view(x.reason); });
   case connz_sort::rtt:
     return order(list, true, [](c x) { return x.rtt; });
   }
@@ -71,7 +73,7 @@ void write_subs(json_writer& w, const connection_snapshot& c, const connz_option
   w.key(options.subs_detail ? "subscriptions_list_detail" : "subscriptions_list");
   w.begin_array();
   for (auto& sub : c.subs) {
-    if (options.subs_detail) write_sub(w, sub, false);
+    if (options.subs_detail) write_sub(w, sub, c.stop.has_value());
     else w.value(sub.subject);
   }
   w.end_array();
@@ -143,19 +145,27 @@ void write_connection(json_writer& w, const connection_snapshot& c, const connz_
   w.end_object();
 }
 
+bool collides(const connection_snapshot& c, const std::string& filter) {
+  return std::any_of(c.subs.begin(), c.subs.end(),
+                     [&](auto& sub) { return subjects_collide(filter, sub.subject); });
+}
+
+/// Closed connections are not asked for their subjects, as upstream.
 connections choose(const connz_options& options, const observe::connections_snapshot& all) {
-  bool open = options.state != connection_state::closed;
-  bool closed = options.state != connection_state::open;
   connections out;
   auto wanted = [&](const connection_snapshot& c) {
-    if (options.cid != 0) return c.cid == options.cid;
-    return (options.user.empty() || c.authorized_user == options.user)
+    return (options.cid == 0 || c.cid == options.cid)
+           && (options.user.empty() || c.authorized_user == options.user)
            && (options.mqtt_client.empty() || c.mqtt_client == options.mqtt_client);
   };
-  for (auto& c : all.open)
-    if (open && wanted(c)) out.push_back(&c);
-  for (auto& c : all.closed)
-    if (closed && wanted(c) && (options.cid == 0 || out.empty())) out.push_back(&c);
+  if (options.state != connection_state::closed)
+    for (auto& c : all.open)
+      if (wanted(c) && (options.filter_subject.empty() || collides(c, options.filter_subject)))
+        out.push_back(&c);
+  if (options.cid != 0 && !out.empty()) return out;
+  if (options.state != connection_state::open)
+    for (auto& c : all.closed)
+      if (wanted(c)) out.push_back(&c);
   return out;
 }
 
@@ -188,30 +198,49 @@ result<connz_options> parse_connz(const query& params) {
   if (!cid) return cid.error();
   auto state = parse_state(params.get("state"));
   if (!state) return state.error();
-  out.offset = std::max<int64_t>(*offset, 0);
-  out.limit = *cid > 0 ? 1 : *limit <= 0 ? default_list_size : *limit;
+  auto sort = parse_connz_sort(params.get("sort"));
+  if (!sort) return sort.error();
+  out.sort = *sort;
+  out.offset = *offset;
+  out.limit = *limit;
   out.cid = *cid;
   out.state = *state;
   out.user = params.get("user");
   out.account = params.get("acc");
   out.mqtt_client = params.get("mqtt_client");
-
-  auto& sort = params.get("sort");
-  auto bad = [](std::string text) { return troupe::error{errc::malformed, std::move(text)}; };
-  auto found = std::find(sort_names.begin(), sort_names.end(), sort);
-  if (found == sort_names.end() && !sort.empty()) return bad("invalid sorting option: " + sort);
-  if (found != sort_names.end()) out.sort = static_cast<connz_sort>(found - sort_names.begin());
-  if (out.sort == connz_sort::stop && out.state != connection_state::closed)
-    return bad("sort by stop only valid on closed connections");
-  if (out.sort == connz_sort::reason && out.state != connection_state::closed)
-    return bad("sort by reason only valid on closed connections");
-  return out;
+  return check_connz(std::move(out));
 }
 
-std::string render_connz(const connz_options& options, observe::connections_snapshot all,
+result<connz_sort> parse_connz_sort(const std::string& name) {
+  if (name.empty()) return connz_sort::cid;
+  auto found = std::find(sort_names.begin(), sort_names.end(), name);
+  if (found == sort_names.end())
+    return troupe::error{errc::malformed, "invalid sorting option: " + name};
+  return static_cast<connz_sort>(found - sort_names.begin());
+}
+
+result<connz_options> check_connz(connz_options options) {
+  auto bad = [](const char* text) { return troupe::error{errc::malformed, text}; };
+  if (options.sort == connz_sort::stop && options.state != connection_state::closed)
+    return bad("sort by stop only valid on closed connections");
+  if (options.sort == connz_sort::reason && options.state != connection_state::closed)
+    return bad("sort by reason only valid on closed connections");
+  options.offset = std::max<int64_t>(options.offset, 0);
+  if (options.limit <= 0) options.limit = default_list_size;
+  if (options.cid > 0) options.limit = 1;
+  if (options.filter_subject == ">") options.filter_subject.clear();
+  if (!options.filter_subject.empty() && options.account.empty())
+    return bad("filter by subject only valid with account filtering");
+  return options;
+}
+
+connections_request connz_request(const connz_options& options) {
+  bool subs = options.subs || options.subs_detail || !options.filter_subject.empty();
+  return {options.state, options.account, subs, options.cid};
+}
+
+std::string render_connz(const connz_options& options, const observe::connections_snapshot& all,
                          const std::string& server_id, wall_time now) {
-  size_t total = (options.state != connection_state::closed ? all.open.size() : 0)
-                 + (options.state != connection_state::open ? all.closed.size() : 0);
   auto chosen = choose(options, all);
   sort_connections(chosen, options.sort, now);
   auto count = static_cast<int64_t>(chosen.size());
@@ -222,7 +251,7 @@ std::string render_connz(const connz_options& options, observe::connections_snap
     w.member("server_id", all.account_known ? server_id : std::string{});
     w.member("now", format_time(now));
     w.member("num_connections", last - first);
-    w.member("total", all.account_known ? total : size_t{0});
+    w.member("total", count);
     w.member("offset", options.offset);
     w.member("limit", options.limit);
     w.key("connections");

@@ -40,12 +40,22 @@ struct connz_options {
   std::string user;
   std::string account;
   std::string mqtt_client;
+  std::string filter_subject; // only connections with a subscription that collides; needs `account`
 };
 
-/// Reads the parameters; an error is the text of a 400.
+/// Reads the parameters of a page; an error is the text of a 400.
 result<connz_options> parse_connz(const query& params);
 
-std::string render_connz(const connz_options& options, observe::connections_snapshot all,
+/// The sort order of that name ("" is cid); an error is the text of a 400.
+result<connz_sort> parse_connz_sort(const std::string& name);
+
+/// Refuses what contradicts itself and puts offset and limit into their bounds.
+result<connz_options> check_connz(connz_options options);
+
+/// What the source is to be asked for.
+connections_request connz_request(const connz_options& options);
+
+std::string render_connz(const connz_options& options, const observe::connections_snapshot& all,
                          const std::string& server_id, observe::wall_time now);
 
 } // namespace troupe::http

@@ -14,6 +14,8 @@ result<health_request> parse_healthz(const query& params) {
                               field{"js-enabled-only", &health_request::js_enabled_only},
                               field{"js-server-only", &health_request::js_server_only},
                               field{"js-meta-only", &health_request::js_meta_only},
+                              field{"leaf-remotes-connected",
+                                    &health_request::leaf_remotes_connected},
                               field{"details", &health_request::details}}) {
     auto b = params.get_bool(name);
     if (!b) return b.error();
@@ -40,11 +42,12 @@ std::optional<observe::health_snapshot> check_healthz(const health_request& requ
   return out;
 }
 
-std::string render_healthz(const observe::health_snapshot& health) {
+std::string render_healthz(const observe::health_snapshot& health, bool with_code) {
   std::string out;
   json_writer w(out);
   w.begin_object();
   w.member("status", health.status);
+  if (with_code) w.member_if("status_code", health.status_code);
   w.member_if("error", health.error);
   if (!health.errors.empty()) {
     w.key("errors");

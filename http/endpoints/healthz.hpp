@@ -14,7 +14,7 @@ result<health_request> parse_healthz(const query& params);
 /// The answer to arguments that contradict each other; nothing when they are fine.
 std::optional<observe::health_snapshot> check_healthz(const health_request& request);
 
-/// Compact JSON; the status code travels as the HTTP status.
-std::string render_healthz(const observe::health_snapshot& health);
+/// Compact JSON. Over HTTP the status code travels as the status of the answer.
+std::string render_healthz(const observe::health_snapshot& health, bool with_code = false);
 
 } // namespace troupe::http

@@ -5,6 +5,7 @@
 #include "protocol/subject/subject.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace troupe::http {
 
@@ -17,14 +18,20 @@ result<subsz_options> parse_subsz(const query& params) {
   auto limit = params.get_int("limit");
   if (!limit) return limit.error();
   out.subs = *subs;
-  out.offset = std::max<int64_t>(*offset, 0);
-  out.limit = *limit <= 0 ? default_list_size : *limit;
+  out.offset = *offset;
+  out.limit = *limit;
   out.account = params.get("acc");
   out.test = params.get("test");
-  if (!out.test.empty() && !is_valid_literal_subject(out.test))
+  return check_subsz(std::move(out));
+}
+
+result<subsz_options> check_subsz(subsz_options options) {
+  options.offset = std::max<int64_t>(options.offset, 0);
+  if (options.limit <= 0) options.limit = default_list_size;
+  if (!options.test.empty() && !is_valid_literal_subject(options.test))
     return troupe::error{errc::malformed,
-                         "invalid test subject, must be valid publish subject: " + out.test};
-  return out;
+                         "invalid test subject, must be valid publish subject: " + options.test};
+  return options;
 }
 
 std::string render_subsz(const subsz_options& options, const observe::subs_snapshot& all,
@@ -33,6 +40,10 @@ std::string render_subsz(const subsz_options& options, const observe::subs_snaps
   if (options.subs)
     for (auto& sub : all.subs)
       if (options.test.empty() || matches_filter(options.test, sub.subject)) chosen.push_back(&sub);
+  // The same order at every call, so that pages fit together.
+  std::sort(chosen.begin(), chosen.end(), [](auto a, auto b) {
+    return std::tie(a->cid, a->sid, a->subject) < std::tie(b->cid, b->sid, b->subject);
+  });
   auto count = static_cast<int64_t>(chosen.size());
   auto first = std::min(options.offset, count);
   auto last = first + std::min(options.limit, count - first);

@@ -18,6 +18,9 @@ struct subsz_options {
 
 result<subsz_options> parse_subsz(const query& params);
 
+/// Refuses a test subject that cannot be published to; puts offset and limit into their bounds.
+result<subsz_options> check_subsz(subsz_options options);
+
 std::string render_subsz(const subsz_options& options, const observe::subs_snapshot& all,
                          const std::string& server_id, observe::wall_time now);
 

@@ -9,18 +9,33 @@ namespace troupe::http {
 
 namespace {
 
-result<void> check_bools(const query& params, std::initializer_list<const char*> names) {
-  for (auto name : names)
-    if (auto b = params.get_bool(name); !b) return b.error();
+template <class Options>
+struct flag {
+  const char* name;
+  bool Options::*member;
+};
+
+/// Reads the flags in this order; the first bad one is the error.
+template <class Options>
+result<void> read_flags(const query& params, Options& out,
+                        std::initializer_list<flag<Options>> flags) {
+  for (auto& f : flags) {
+    auto b = params.get_bool(f.name);
+    if (!b) return b.error();
+    out.*f.member = *b;
+  }
   return {};
 }
 
 /// `subs` is a boolean, or the word "detail".
-result<void> check_subs(const query& params) {
+template <class Options>
+result<void> read_subs(const query& params, Options& out) {
   std::string text = params.get("subs");
   for (char& c : text)
     c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text == "detail" ? result<void>{} : check_bools(params, {"subs"});
+  out.subs_detail = text == "detail";
+  if (out.subs_detail) return {};
+  return read_flags<Options>(params, out, {{"subs", &Options::subs}});
 }
 
 void write_empty(json_writer& w, const char* name, bool array) {
@@ -31,9 +46,70 @@ void write_empty(json_writer& w, const char* name, bool array) {
 
 } // namespace
 
-result<std::string> render_routez(const query& params, const observe::node_snapshot& node,
-                                  wall_time now) {
-  if (auto good = check_subs(params); !good) return good.error();
+result<routez_options> parse_routez(const query& params) {
+  routez_options out;
+  if (auto good = read_subs(params, out); !good) return good.error();
+  return out;
+}
+
+result<gatewayz_options> parse_gatewayz(const query& params) {
+  gatewayz_options out;
+  if (auto good = read_subs(params, out); !good) return good.error();
+  if (auto good =
+          read_flags<gatewayz_options>(params, out, {{"accs", &gatewayz_options::accounts}});
+      !good)
+    return good.error();
+  out.name = params.get("gw_name");
+  out.account = params.get("acc_name");
+  return out;
+}
+
+result<leafz_options> parse_leafz(const query& params) {
+  leafz_options out;
+  if (auto good = read_flags<leafz_options>(params, out, {{"subs", &leafz_options::subs}}); !good)
+    return good.error();
+  out.account = params.get("acc");
+  return out;
+}
+
+result<jsz_options> parse_jsz(const query& params) {
+  using o = jsz_options;
+  jsz_options out;
+  auto good = read_flags<o>(params, out,
+                            {{"accounts", &o::accounts},
+                             {"streams", &o::streams},
+                             {"consumers", &o::consumers},
+                             {"direct-consumers", &o::direct_consumers},
+                             {"config", &o::config}});
+  if (!good) return good.error();
+  auto offset = params.get_int("offset");
+  if (!offset) return offset.error();
+  auto limit = params.get_int("limit");
+  if (!limit) return limit.error();
+  good = read_flags<o>(params, out,
+                       {{"leader-only", &o::leader_only},
+                        {"raft", &o::raft},
+                        {"stream-leader-only", &o::stream_leader_only}});
+  if (!good) return good.error();
+  out.offset = *offset;
+  out.limit = *limit;
+  out.account = params.get("acc");
+  return out;
+}
+
+raftz_options parse_raftz(const query& params) { return {params.get("acc"), params.get("group")}; }
+
+result<ipqueuesz_options> parse_ipqueuesz(const query& params) {
+  ipqueuesz_options out;
+  if (auto good = read_flags<ipqueuesz_options>(params, out, {{"all", &ipqueuesz_options::all}});
+      !good)
+    return good.error();
+  out.filter = params.get("queues");
+  return out;
+}
+
+std::string render_routez(const routez_options&, const observe::node_snapshot& node,
+                          wall_time now) {
   return document([&](json_writer& w) {
     w.member("server_id", node.server_id);
     w.member("server_name", node.server_name);
@@ -43,10 +119,8 @@ result<std::string> render_routez(const query& params, const observe::node_snaps
   });
 }
 
-result<std::string> render_gatewayz(const query& params, const observe::node_snapshot& node,
-                                    wall_time now) {
-  if (auto good = check_subs(params); !good) return good.error();
-  if (auto good = check_bools(params, {"accs"}); !good) return good.error();
+std::string render_gatewayz(const gatewayz_options&, const observe::node_snapshot& node,
+                            wall_time now) {
   return document([&](json_writer& w) {
     w.member("server_id", node.server_id);
     w.member("now", format_time(now));
@@ -55,9 +129,7 @@ result<std::string> render_gatewayz(const query& params, const observe::node_sna
   });
 }
 
-result<std::string> render_leafz(const query& params, const observe::node_snapshot& node,
-                                 wall_time now) {
-  if (auto good = check_bools(params, {"subs"}); !good) return good.error();
+std::string render_leafz(const leafz_options&, const observe::node_snapshot& node, wall_time now) {
   return document([&](json_writer& w) {
     w.member("server_id", node.server_id);
     w.member("now", format_time(now));
@@ -66,16 +138,10 @@ result<std::string> render_leafz(const query& params, const observe::node_snapsh
   });
 }
 
-result<std::string> render_jsz(const query& params, const observe::node_snapshot& node,
+result<std::string> render_jsz(const jsz_options& options, const observe::node_snapshot& node,
                                wall_time now) {
-  if (auto good =
-          check_bools(params, {"accounts", "streams", "consumers", "direct-consumers", "config"});
-      !good)
-    return good.error();
-  for (auto name : {"offset", "limit"})
-    if (auto n = params.get_int(name); !n) return n.error();
-  if (auto good = check_bools(params, {"leader-only", "raft", "stream-leader-only"}); !good)
-    return good.error();
+  if (options.leader_only)
+    return troupe::error{errc::malformed, "filtered response: not leader"};
   return document([&](json_writer& w) {
     for (auto name :
          {"memory", "storage", "reserved_memory", "reserved_storage", "accounts", "ha_assets"})
@@ -97,5 +163,11 @@ result<std::string> render_jsz(const query& params, const observe::node_snapshot
       w.member(name, 0);
   });
 }
+
+result<std::string> render_raftz(const raftz_options&) {
+  return troupe::error{errc::not_found, "No Raft nodes registered"};
+}
+
+std::string render_ipqueuesz(const ipqueuesz_options&) { return "{}"; }
 
 } // namespace troupe::http

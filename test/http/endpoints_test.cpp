@@ -16,7 +16,8 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 response get(fake_source& source, const std::string& target, const std::string& base = "") {
-  return router(source, base, fixed_now).handle(target);
+  pages from(source, fixed_now);
+  return router(from, base).handle(target);
 }
 
 /// The cids of a /connz body, in order.
@@ -174,16 +175,16 @@ TEST_CASE("connz: sorts every way", "[http]") {
   };
   for (auto [sort, order] : {golden{"cid", "1 2 3 "},
                              {"start", "1 2 3 "},
-                             {"subs", "2 1 3 "},
-                             {"pending", "2 1 3 "},
-                             {"msgs_to", "2 1 3 "},
-                             {"msgs_from", "3 1 2 "},
-                             {"bytes_to", "3 1 2 "},
-                             {"bytes_from", "1 2 3 "},
+                             {"subs", "2 3 1 "},
+                             {"pending", "2 3 1 "},
+                             {"msgs_to", "2 3 1 "},
+                             {"msgs_from", "3 2 1 "},
+                             {"bytes_to", "3 2 1 "},
+                             {"bytes_from", "1 3 2 "},
                              {"last", "1 2 3 "},
                              {"idle", "3 2 1 "},
                              {"uptime", "1 2 3 "},
-                             {"rtt", "3 1 2 "}})
+                             {"rtt", "3 2 1 "}})
     CHECK(cids(get(source, std::string("/connz?sort=") + sort).body) == order);
   source.some_connections.closed = open;
   for (size_t i = 0; i < 3; ++i) {
@@ -276,9 +277,10 @@ TEST_CASE("router: a node that does not answer is 503", "[http]") {
 
 TEST_CASE("varz: sums the reactors and counts requests", "[http]") {
   fake_source source;
-  router pages(source, "", fixed_now);
-  pages.handle("/subscriptionsz");
-  auto body = pages.handle("/varz").body;
+  pages from(source, fixed_now);
+  router routes(from, "");
+  routes.handle("/subscriptionsz");
+  auto body = routes.handle("/varz").body;
   CHECK(body.starts_with(R"({
   "server_id": "NID",
   "server_name": "n1",
@@ -348,8 +350,9 @@ TEST_CASE("varz: feature flags are the known ones, as configured", "[http]") {
   auto options = std::make_shared<config::server_options>();
   options->feature_flags = {{"js_raft_delete_range", false}, {"made_up", true}};
   source.a_node.options = options;
-  router pages(source, "", fixed_now);
-  auto body = pages.handle("/varz").body;
+  pages from(source, fixed_now);
+  router routes(from, "");
+  auto body = routes.handle("/varz").body;
   CHECK(contains(body, R"("js_ack_fc_v2": false,)"));
   CHECK(contains(body, R"("js_raft_delete_range": false,)"));
   CHECK_FALSE(contains(body, "made_up"));

@@ -63,7 +63,8 @@ monitor_config loopback() {
 
 TEST_CASE("monitor: serves pages over one connection", "[http]") {
   fake_source source;
-  monitor_server server(loopback(), source);
+  pages from(source);
+  monitor_server server(loopback(), from);
   REQUIRE(server.start());
   client c(server.port());
   c.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -82,7 +83,8 @@ TEST_CASE("monitor: broken and oversized requests are refused", "[http]") {
   fake_source source;
   auto config = loopback();
   config.header_bytes_max = 1024;
-  monitor_server server(config, source);
+  pages from(source);
+  monitor_server server(config, from);
   REQUIRE(server.start());
   client garbage(server.port());
   garbage.send("\x16\x03\x01 hello\r\n\r\n");
@@ -99,7 +101,8 @@ TEST_CASE("monitor: a request that comes too slowly is cut off", "[http]") {
   fake_source source;
   auto config = loopback();
   config.request_timeout = 150ms;
-  monitor_server server(config, source);
+  pages from(source);
+  monitor_server server(config, from);
   REQUIRE(server.start());
   client slow(server.port());
   slow.send("GET /healthz HTTP/1.1\r\n");
@@ -110,7 +113,8 @@ TEST_CASE("monitor: the connection that was idle longest makes room", "[http]") 
   fake_source source;
   auto config = loopback();
   config.connections_max = 2;
-  monitor_server server(config, source);
+  pages from(source);
+  monitor_server server(config, from);
   REQUIRE(server.start());
   client first(server.port());
   first.send("GET /healthz HTTP/1.1\r\n\r\n");
@@ -128,11 +132,12 @@ TEST_CASE("monitor: the connection that was idle longest makes room", "[http]") 
 
 TEST_CASE("monitor: a port in use is an error, and stop is quick", "[http]") {
   fake_source source;
-  monitor_server server(loopback(), source);
+  pages from(source);
+  monitor_server server(loopback(), from);
   REQUIRE(server.start());
   auto config = loopback();
   config.port = server.port();
-  monitor_server other(config, source);
+  monitor_server other(config, from);
   auto failed = other.start();
   REQUIRE_FALSE(failed);
   CHECK(contains(failed.error().context, std::to_string(server.port())));
