@@ -57,8 +57,8 @@ class Shapes(WireCase):
         if os.environ.get("WIRE_GOLDEN") == "write":
             os.makedirs(GOLDEN, exist_ok=True)
             with open(path, "w", encoding="utf-8") as f:
-                json.dump(mine, f, indent=1, sort_keys=True)
-                f.write("\n")
+                lines = [f"{json.dumps(page)}: {json.dumps(mine[page], sort_keys=True)}" for page in sorted(mine)]
+                f.write("{\n" + ",\n".join(lines) + "\n}\n")
         peer = os.environ.get("NATS_PEER_BIN")
         if peer:
             with Server(config=self.config, monitor=True, binary=os.path.abspath(peer)) as server:
