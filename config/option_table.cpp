@@ -127,7 +127,7 @@ constexpr option_row top[] = {
 
     {"", "accounts", any, "", live, built, "Accounts, their users, imports, exports.",
      "*account"},
-    {"", "mappings maps", map, "", live, unbuilt, "Subject mappings of the global account.",
+    {"", "mappings maps", map, "", live, built, "Subject mappings of the global account.",
      "*mapping"},
     {"", "tls", map, "", live, unbuilt_security, "TLS for clients.", "tls"},
     {"", "allow_non_tls", boolean, "false", restart, unbuilt, "Take plain clients beside TLS.", "",

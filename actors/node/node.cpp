@@ -19,6 +19,7 @@
 #include "actors/node/operator_mode.hpp"
 #include "actors/node/signal_source.hpp"
 #include "actors/observe/logger.hpp"
+#include "actors/routing/exchange.hpp"
 #include "actors/session/client_hub.hpp"
 #include "config/log_options.hpp"
 #include "config/version.hpp"
@@ -176,6 +177,9 @@ result<void> node::parts::build_context() {
   auto shards = std::make_shared<routing::shard_environment>();
   shards->pool = drivers.get();
   shards->counters = c.counters;
+  for (unsigned i = 0; i < reactor_count; ++i)
+    shards->exchanges.push_back(
+      std::make_shared<routing::exchange>(drivers->at(static_cast<reactor_index>(i))));
   shards->use_cache = !options.disable_sublist_cache;
   shards->on_spawned = [this](const routing::shard_handle& shard) {
     // The first ones come before the root, which finds them in its parts.

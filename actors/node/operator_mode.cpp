@@ -42,8 +42,8 @@ result<std::shared_ptr<operator_accounts>> make_operator_accounts(
   env.on_account = [context, system](std::shared_ptr<const config::account_options> rules) {
     auto c = context.lock();
     if (!c || !c->accounts) return;
-    const std::string name = rules->name;
-    c->accounts->get(name, name == system)->set_rules(std::move(rules));
+    const bool is_system = rules->name == system;
+    c->accounts->update(std::move(rules), is_system);
   };
   env.on_changed = [renewal = std::move(renewal)](const std::string&) { renewal->renew(); };
   return std::make_shared<operator_accounts>(std::move(*trust), std::move(*source), std::move(env));

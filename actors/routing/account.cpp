@@ -5,11 +5,15 @@
 
 #include <algorithm>
 
+#include "actors/routing/exchange.hpp"
+
 namespace troupe::routing {
 
-account::account(std::string name, bool is_system, std::shared_ptr<const shard_environment> env)
+account::account(std::string name, bool is_system, std::shared_ptr<const shard_environment> env,
+                 link_maker make_links)
     : info_(std::make_shared<account_info>(account_info{std::move(name), is_system})),
-      env_(std::move(env)) {
+      env_(std::move(env)),
+      make_links_(std::move(make_links)) {
   auto rules = std::make_shared<config::account_options>();
   rules->name = info_->name;
   rules_ = std::move(rules);
@@ -27,6 +31,23 @@ void account::set_rules(rules_ptr rules) {
   rules_ = std::move(rules);
 }
 
+account_links_ptr account::links() const {
+  std::lock_guard lock(mutex_);
+  return links_;
+}
+
+void account::relink() {
+  std::lock_guard coming_into_being(spawn_mutex_);
+  if (!ready_.load(std::memory_order_relaxed)) return;
+  account_links_ptr links = make_links_(*this);
+  std::lock_guard lock(mutex_);
+  links_ = std::move(links);
+}
+
+void account::refresh(reactor_index r) {
+  if (shard_actor* shard = shard_if_any(r)) shard->use(env_->exchange_of(r), links());
+}
+
 std::vector<shard_handle> account::shard_handles() const {
   std::lock_guard lock(mutex_);
   return handles_;
@@ -40,23 +61,29 @@ observe::account_traffic_totals account::traffic() const {
 }
 
 void account::spawn() {
-  std::lock_guard lock(mutex_);
+  std::lock_guard coming_into_being(spawn_mutex_);
   if (ready_.load(std::memory_order_relaxed)) return;
+  account_links_ptr links = make_links_(*this);
   driver_pool& pool = *env_->pool;
   auto peers = std::make_shared<shard_peers>();
   // Lazy: not resumed before a first message, so this thread may still touch them.
   for (size_t r = 0; r < pool.size(); ++r)
     peers->shards.push_back(spawn_pinned<shard_actor, caf::lazy_init>(
       pool.at(static_cast<reactor_index>(r)), info_, env_->counters[r], env_->use_cache));
-  handles_ = peers->shards;
-  for (const shard_handle& handle : handles_) {
+  for (const shard_handle& handle : peers->shards) {
     auto* shard = static_cast<shard_actor*>(caf::actor_cast<caf::abstract_actor*>(handle));
     shard->introduce(peers);
+    shard->use(env_->exchange_of(static_cast<reactor_index>(shards_.size())), links);
     shards_.push_back(shard);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    handles_ = peers->shards;
+    links_ = std::move(links);
   }
   ready_.store(true, std::memory_order_release);
   if (env_->on_spawned)
-    for (const shard_handle& handle : handles_) env_->on_spawned(handle);
+    for (const shard_handle& handle : peers->shards) env_->on_spawned(handle);
 }
 
 void account::close() {
@@ -72,7 +99,9 @@ void account::close() {
 account_ptr account_directory::get(const std::string& name, bool is_system) {
   std::lock_guard lock(mutex_);
   account_ptr& entry = accounts_[name];
-  if (!entry) entry = std::make_shared<account>(name, is_system, env_);
+  if (!entry)
+    entry = std::make_shared<account>(name, is_system, env_,
+                                      [this](account& of) { return make_links(of); });
   return entry;
 }
 
@@ -106,13 +135,81 @@ void account_directory::apply(const config::server_options& options,
     global->mappings = options.mappings;
     wanted[global_account] = std::move(global);
   }
+  {
+    std::lock_guard lock(mutex_);
+    system_ = system_account;
+    cluster_ = options.cluster_name;
+  }
   // In operator mode the claims of an account are its rules, and say when it ends.
   const bool by_claims = options.operators.enabled();
   for (auto& [name, rules] : wanted)
     if (!by_claims || !find(name)) get(name, name == system_account)->set_rules(rules);
-  if (by_claims) return;
-  for (const account_ptr& there : all())
-    if (!wanted.contains(there->name())) drop(there->name());
+  if (!by_claims)
+    for (const account_ptr& there : all())
+      if (!wanted.contains(there->name())) drop(there->name());
+  {
+    std::lock_guard lock(mutex_);
+    importers_.clear();
+  }
+  for (const account_ptr& there : all()) {
+    note_imports(*there->rules());
+    there->relink();
+  }
+}
+
+void account_directory::update(account::rules_ptr rules, bool is_system) {
+  const std::string name = rules->name;
+  note_imports(*rules);
+  const account_ptr changed = get(name, is_system);
+  changed->set_rules(std::move(rules));
+  changed->relink();
+  std::vector<account_ptr> importers;
+  {
+    std::lock_guard lock(mutex_);
+    for (const std::string& importer : importers_[name])
+      if (auto it = accounts_.find(importer); it != accounts_.end())
+        importers.push_back(it->second);
+  }
+  for (const account_ptr& importer : importers) importer->relink();
+}
+
+void account_directory::note_imports(const config::account_options& of) {
+  std::lock_guard lock(mutex_);
+  for (const config::import_options& i : of.imports) importers_[i.account].insert(of.name);
+}
+
+account_links_ptr account_directory::make_links(account& of) {
+  auto links = std::make_shared<account_links>();
+  links->self = of.weak_from_this();
+  const account::rules_ptr rules = of.rules();
+  std::string system;
+  {
+    std::lock_guard lock(mutex_);
+    system = system_;
+    links->cluster = cluster_;
+  }
+  std::map<std::string, account::rules_ptr> seen;  // keeps the rules of exporters meanwhile
+  const auto find_options = [&](const std::string& name) -> const config::account_options* {
+    const account_ptr exporter = find(name);
+    if (!exporter) return nullptr;
+    return (seen[name] = exporter->rules()).get();
+  };
+  links->imports = import_table(*rules, find_options, system);
+  const auto remember = [&](const std::string& name) { links->exporters[name] = find(name); };
+  for (const stream_import& i : links->imports.streams()) remember(i.exporter);
+  for (const service_import& i : links->imports.services()) remember(i.exporter);
+  for (const config::subject_mapping& m : rules->mappings) {
+    std::vector<weighted_destination> destinations;
+    for (const config::mapping_destination& d : m.destinations)
+      destinations.push_back({d.subject, d.weight, d.cluster});
+    // The configuration was checked; what a JWT says wrongly is left out.
+    if (auto added = links->mappings.add(m.source, destinations); !added) continue;
+  }
+  return links;
+}
+
+void account_directory::close_exchange(reactor_index r) {
+  if (exchange* e = env_->exchange_of(r)) e->close();
 }
 
 void account_directory::drop(const std::string& name) {

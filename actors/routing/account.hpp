@@ -14,29 +14,60 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "actors/routing/import_core.hpp"
 #include "actors/routing/shard_actor.hpp"
 #include "config/options.hpp"
+#include "protocol/subject/mapping.hpp"
 
 namespace troupe::routing {
+
+class account;
+class account_directory;
+using account_ptr = std::shared_ptr<account>;
+
+/// What an account has to do with others, and where it sends what is published in it. Immutable; a
+/// reload makes a new one.
+struct account_links {
+  import_table imports;
+  mapping_set mappings;
+  std::string cluster;  // this node's, for mappings
+  std::weak_ptr<account> self;
+  std::map<std::string, std::weak_ptr<account>> exporters;  // those it imports from
+
+  /// nullptr: it is gone.
+  account_ptr exporter(const std::string& name) const {
+    auto it = exporters.find(name);
+    return it == exporters.end() ? nullptr : it->second.lock();
+  }
+};
+using account_links_ptr = std::shared_ptr<const account_links>;
 
 /// What the shards of all accounts have in common.
 struct shard_environment {
   driver_pool* pool = nullptr;
   std::vector<std::shared_ptr<observe::reactor_counters>> counters;  // by reactor
+  std::vector<std::shared_ptr<exchange>> exchanges;                  // by reactor
   bool use_cache = true;
+  exchange* exchange_of(reactor_index r) const {
+    return r < exchanges.size() ? exchanges[r].get() : nullptr;
+  }
   /// Told about each new shard, on the thread that needed it: whoever supervises monitors it.
   std::function<void(const shard_handle&)> on_spawned;
 };
 
-class account {
+class account : public std::enable_shared_from_this<account> {
 public:
+  using link_maker = std::function<account_links_ptr(account&)>;
   using rules_ptr = std::shared_ptr<const config::account_options>;
 
-  account(std::string name, bool is_system, std::shared_ptr<const shard_environment> env);
+  /// `make_links` is called when shards come into being, and for `relink`.
+  account(std::string name, bool is_system, std::shared_ptr<const shard_environment> env,
+          link_maker make_links);
   ~account();
   account(const account&) = delete;
   account& operator=(const account&) = delete;
@@ -47,6 +78,13 @@ public:
   /// What the configuration says of it now; never nullptr. A reload replaces it.
   rules_ptr rules() const;
   void set_rules(rules_ptr rules);
+  /// What its shards should use; nullptr as long as there are none. Each is given it on its reactor
+  /// (`refresh`).
+  account_links_ptr links() const;
+  /// Its rules, or those of an account it imports from, have changed.
+  void relink();
+  /// On that reactor: hands the links of now to the shard there, if there is one.
+  void refresh(reactor_index r);
 
   /// The account's shard on a reactor; makes all of them at the first call.
   shard_actor& shard(reactor_index r) {
@@ -78,8 +116,11 @@ private:
 
   std::shared_ptr<const account_info> info_;
   std::shared_ptr<const shard_environment> env_;
-  mutable std::mutex mutex_;  // of rules_ and of spawn
+  link_maker make_links_;
+  std::mutex spawn_mutex_;    // of coming into being; other accounts are looked at under it
+  mutable std::mutex mutex_;  // of rules_, links_, handles_
   rules_ptr rules_;
+  account_links_ptr links_;
   std::atomic<bool> ready_{false};
   std::vector<shard_handle> handles_;  // by reactor
   std::vector<shard_actor*> shards_;
@@ -87,13 +128,13 @@ private:
   std::atomic<int64_t> total_connections_{0};
 };
 
-using account_ptr = std::shared_ptr<account>;
-
 /// All accounts of a node by name. Any thread.
 class account_directory {
 public:
   explicit account_directory(std::shared_ptr<const shard_environment> env)
       : env_(std::move(env)) {}
+  account_directory(const account_directory&) = delete;
+  account_directory& operator=(const account_directory&) = delete;
 
   /// The account of that name, made if it is not there.
   account_ptr get(const std::string& name, bool is_system = false);
@@ -106,6 +147,10 @@ public:
   void apply(const config::server_options& options, const std::string& system_account);
   /// Lets go of an account.
   void drop(const std::string& name);
+  /// Makes or updates one account, in operator mode; those that import from it see what changed.
+  void update(account::rules_ptr rules, bool is_system);
+  /// On its reactor, when that ends: no request goes from there to another account any more.
+  void close_exchange(reactor_index r);
   /// Ends all shards and lets go of all accounts.
   void close();
 
@@ -113,6 +158,12 @@ private:
   std::shared_ptr<const shard_environment> env_;
   mutable std::mutex mutex_;
   std::map<std::string, account_ptr> accounts_;
+  std::map<std::string, std::set<std::string>> importers_;  // by the account they import from
+  std::string system_;
+  std::string cluster_;
+
+  account_links_ptr make_links(account& of);
+  void note_imports(const config::account_options& of);
 };
 
 inline constexpr char global_account[] = "$G";

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "actors/reactor/buffer.hpp"
@@ -33,6 +34,10 @@ struct message {
   producer_ref producer;
   /// The publishing session when it lives on this reactor; for echo suppression.
   subscriber* origin = nullptr;
+
+  std::string_view headers() const {
+    return payload.substr(0, header_bytes > 0 ? static_cast<size_t>(header_bytes) : 0);
+  }
 };
 
 /// Whoever holds subscriptions: a client connection, later routes, streams, internal services.
@@ -49,9 +54,18 @@ protected:
   ~subscriber() = default;
 };
 
-/// A session that publishes, as far as back-pressure is concerned.
+/// How much a service of another account may know of who asks.
+struct requester_view {
+  bool detailed = false;     // all that the node knows
+  bool server = false;       // at least the server's name
+  std::string_view service;  // the account through which the request came, if there is one
+};
+
+/// A session that publishes: what holds it back, and who it is.
 class producer {
 public:
+  /// A JSON object for `Nats-Request-Info`; empty: nothing is said.
+  virtual std::string describe_requester(const requester_view& how) const = 0;
   /// Stop reading from this producer's socket until the link to `target` has drained.
   virtual void pause_for_link(reactor_index target) = 0;
 

@@ -2,7 +2,10 @@
 
 #include <caf/send.hpp>
 
+#include <algorithm>
 #include <bit>
+
+#include "actors/routing/exchange.hpp"
 
 namespace troupe::routing {
 
@@ -55,6 +58,7 @@ shard_actor::behavior_type shard_actor::make_behavior() {
 void shard_actor::on_exit() {
   // Peers refer to each other: without this the handles would keep themselves alive.
   peers_.reset();
+  links_.reset();
   outgoing_.clear();
 }
 
@@ -67,12 +71,15 @@ subscription* shard_actor::subscribe(subscriber* owner, std::string_view subject
 }
 
 void shard_actor::unsubscribe(subscription* sub) {
+  if (!expired_.empty()) forget_expired(sub);
   core_.unsubscribe(sub);
   counters_->subscriptions.sub(1);
   if (core_.has_interest_changes()) home().publish_later(*this);
 }
 
 void shard_actor::unsubscribe_all(std::span<subscription* const> subs) {
+  if (!expired_.empty())
+    for (const subscription* sub : subs) forget_expired(sub);
   core_.unsubscribe_all(subs);
   counters_->subscriptions.sub(static_cast<int64_t>(subs.size()));
   if (core_.has_interest_changes()) home().publish_later(*this);
@@ -80,7 +87,7 @@ void shard_actor::unsubscribe_all(std::span<subscription* const> subs) {
 
 // -- publishing ------------------------------------------------------------------------------------
 
-bool shard_actor::publish(const message& m, producer* from) {
+bool shard_actor::publish(const message& m, producer* from, const request_chain* chain) {
   const match_result& r = core_.match(m.subject);
   bool delivered = deliver_plain(r, m);
   for (const queue_match& q : r.queues) delivered |= deliver_queue(q, m, 0);
@@ -89,7 +96,25 @@ bool shard_actor::publish(const message& m, producer* from) {
     delivered = true;
   }
   if (!expired_.empty()) remove_expired();
+  // Last, for it may come back here: the match is not used any more.
+  if (links_ && links_->imports.may_serve(m.subject)) [[unlikely]]
+    delivered |= serve(m, from, chain);
   return delivered;
+}
+
+bool shard_actor::serve(const message& m, producer* from, const request_chain* chain) {
+  if (!exchange_) return false;
+  bool taken = false;
+  const auto links = links_;  // a reload may come meanwhile
+  links->imports.for_each_service(m.subject, [&](const service_import& import) {
+    taken |= exchange_->serve(*links, import, m, from, chain);
+  });
+  return taken;
+}
+
+std::optional<std::string> shard_actor::map(std::string_view subject) {
+  if (!links_ || links_->mappings.empty()) return {};
+  return links_->mappings.select(subject, links_->cluster, next_random(random_));
 }
 
 bool shard_actor::deliver_plain(const match_result& r, const message& m) {
@@ -129,6 +154,14 @@ bool shard_actor::deliver_to_member(const queue_match& q, const message& m, uint
     if (deliver_one(*q.members[(start + i) % q.members.size()], m)) return true;
   return false;
 }
+
+void shard_actor::expire_later(subscription& sub) {
+  if (std::find(expired_.begin(), expired_.end(), &sub) != expired_.end()) return;
+  expired_.push_back(&sub);
+  home().publish_later(*this);
+}
+
+void shard_actor::forget_expired(const subscription* sub) { std::erase(expired_, sub); }
 
 void shard_actor::remove_expired() {
   // The owner takes it out of its own table and calls unsubscribe.
@@ -177,6 +210,7 @@ delivery_batch& shard_actor::batch_for(reactor_index target) {
 }
 
 void shard_actor::at_turn_end() {
+  if (!expired_.empty()) remove_expired();
   if (!peers_) return;  // the introduction is on its way; what waits here goes then
   if (core_.has_interest_changes()) {
     auto batch = std::make_shared<interest_batch>();

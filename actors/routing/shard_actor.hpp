@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -20,6 +21,10 @@
 #include "actors/routing/shard_core.hpp"
 
 namespace troupe::routing {
+
+class exchange;
+struct account_links;
+struct request_chain;
 
 struct interest_batch {
   reactor_index from;
@@ -67,6 +72,12 @@ public:
 
   /// Before anybody else knows it: the account's shards on all reactors.
   void introduce(shard_peers_ptr peers) { peers_ = std::move(peers); }
+  /// What the account imports and maps from now on, and what carries its requests to others.
+  void use(exchange* requests, std::shared_ptr<const account_links> links) {
+    exchange_ = requests;
+    links_ = std::move(links);
+  }
+  const std::shared_ptr<const account_links>& links() const { return links_; }
 
   // -- called by sessions of this reactor --------------------------------------------------------
 
@@ -77,7 +88,13 @@ public:
   void unsubscribe_all(std::span<subscription* const> subs);
   /// Routes one message; whether anyone was there to take it. `from` is held back when a link to
   /// another reactor is full; nullptr: a publisher inside the node, whom nothing holds back.
-  bool publish(const message& m, producer* from);
+  /// `chain`: the service imports through which it came.
+  bool publish(const message& m, producer* from, const request_chain* chain = nullptr);
+  /// Where the account's mappings send a subject; nothing: it stays. Empty: to nowhere.
+  std::optional<std::string> map(std::string_view subject);
+  /// The subscription got its last message outside of a match of this shard: its owner hears of it
+  /// at the end of the turn, if it is still there.
+  void expire_later(subscription& sub);
   shard_core& core() { return core_; }
   const shard_core& core() const { return core_; }
   /// Written on this reactor, read on any thread.
@@ -99,6 +116,8 @@ private:
   bool deliver_to_member(const queue_match& q, const message& m, uint64_t start);
   bool deliver_one(subscription& sub, const message& m);
   void remove_expired();
+  void forget_expired(const subscription* sub);
+  bool serve(const message& m, producer* from, const request_chain* chain);
 
   void note_remote_queue(reactor_index target, std::string_view queue, uint8_t hops);
   void forward(const message& m, uint64_t plain_targets, producer* from);
@@ -112,6 +131,8 @@ private:
   std::shared_ptr<observe::reactor_counters> counters_;
   observe::account_traffic traffic_;
   shard_peers_ptr peers_;
+  std::shared_ptr<const account_links> links_;
+  exchange* exchange_ = nullptr;
   std::vector<delivery_batch_ptr> outgoing_;   // by target reactor
   std::vector<producer_list> contributors_;    // who filled each of them
   std::vector<remote_delivery> queue_targets_; // scratch of one publish, by reactor

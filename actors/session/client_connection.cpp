@@ -49,6 +49,7 @@ client_connection::client_connection(caf::actor_config& cfg, client_hub& hub,
       port_(socket.port),
       kind_(socket.kind) {
   account_->enter();
+  follow_account();
 }
 
 client_connection::~client_connection() {
@@ -79,6 +80,7 @@ void client_connection::obey(const node_policy& policy) {
   if (state_ != state::open) return;
   renew_rules(*policy.auth);
   apply_bounds();
+  follow_account();
 }
 
 // -- timers ----------------------------------------------------------------------------------------

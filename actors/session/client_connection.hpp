@@ -24,6 +24,7 @@
 #include "actors/session/flow_gate.hpp"
 #include "actors/session/opening_core.hpp"
 #include "actors/session/session_messages.hpp"
+#include "actors/session/shadow_subscriptions.hpp"
 
 namespace troupe {
 
@@ -70,6 +71,7 @@ public:
   client_id id() const override { return id_; }
   // producer
   void pause_for_link(reactor_index target) override;
+  std::string describe_requester(const routing::requester_view& how) const override;
 
 protected:
   behavior_type make_behavior() override;
@@ -92,9 +94,10 @@ private:
   bool publish(const op& pub) override;
   routing::subscription* subscribe(std::string_view subject, std::string_view queue,
                                    std::string_view sid) override;
-  void unsubscribe(routing::subscription& sub) override { shard_->unsubscribe(&sub); }
-  void unsubscribe_all(std::span<routing::subscription* const> subs) override {
-    shard_->unsubscribe_all(subs);
+  void unsubscribe(routing::subscription& sub) override;
+  void unsubscribe_all(std::span<routing::subscription* const> subs) override;
+  std::optional<std::string> map_subject(std::string_view subject) override {
+    return shard_->map(subject);
   }
   bool matches(const routing::subscription& sub, std::string_view literal) override;
   bool may_publish(std::string_view subject) override;
@@ -128,6 +131,8 @@ private:
   bool bind(routing::account_ptr account, bool limited);
   void take_rules(user_rules_ptr rules);
   void apply_bounds();
+  void follow_account();
+  void shadow(routing::subscription& sub, std::string_view subject, std::string_view queue);
   nanos moment_of(int64_t wall_s);
   void renew_rules(const authenticator& auth);
   void withdraw_denied();
@@ -169,6 +174,8 @@ private:
   std::unique_ptr<opening_core> opening_;  // only while it opens
   routing::account_ptr account_;
   routing::shard_actor* shard_;  // of account_, on this reactor
+  routing::account_links_ptr links_;  // of shard_, as followed
+  std::unique_ptr<shadow_subscriptions> shadows_;  // where the account imports streams
   client_core core_;
   outbox out_;
   flow_gate gate_;

@@ -11,7 +11,9 @@
 
 #include "actors/session/client_hub.hpp"
 #include "protocol/client/encoder.hpp"
+#include "protocol/json/writer.hpp"
 #include "protocol/subject/subject.hpp"
+#include "protocol/time_text.hpp"
 
 namespace troupe {
 
@@ -147,7 +149,28 @@ bool client_connection::bind(routing::account_ptr account, bool limited) {
   account_->leave();
   account_ = std::move(account);
   shard_ = &account_->shard(home().index());
+  follow_account();
   return true;
+}
+
+/// What the account imports and maps may have changed, or the account itself.
+void client_connection::follow_account() {
+  if (shard_->links() == links_) return;
+  links_ = shard_->links();
+  core_.map(!links_->mappings.empty());
+  shadows_.reset();
+  if (links_->imports.streams().empty()) return;
+  std::string subject;
+  core_.subscriptions().for_each([&](routing::subscription& sub) {
+    shard_->core().subject_of(sub, subject);
+    shadow(sub, subject, shard_->core().queue_of(sub));
+  });
+}
+
+void client_connection::shadow(routing::subscription& sub, std::string_view subject,
+                               std::string_view queue) {
+  if (!shadows_) shadows_ = std::make_unique<shadow_subscriptions>();
+  shadows_->add({this, shard_, home().index()}, sub, subject, queue);
 }
 
 void client_connection::apply_bounds() {
@@ -224,13 +247,58 @@ bool client_connection::publish(const op& o) {
 
 routing::subscription* client_connection::subscribe(std::string_view subject,
                                                     std::string_view queue, std::string_view sid) {
-  return shard_->subscribe(this, subject, queue, sid);
+  routing::subscription* sub = shard_->subscribe(this, subject, queue, sid);
+  if (sub && links_ && !links_->imports.streams().empty()) shadow(*sub, subject, queue);
+  return sub;
+}
+
+void client_connection::unsubscribe(routing::subscription& sub) {
+  if (shadows_) shadows_->remove(sub);
+  shard_->unsubscribe(&sub);
+}
+
+void client_connection::unsubscribe_all(std::span<routing::subscription* const> subs) {
+  if (shadows_)
+    for (const routing::subscription* sub : subs) shadows_->remove(*sub);
+  shard_->unsubscribe_all(subs);
 }
 
 bool client_connection::matches(const routing::subscription& sub, std::string_view literal) {
   std::string filter;
   shard_->core().subject_of(sub, filter);
   return matches_filter(literal, filter);
+}
+
+/// The fields and their order are those of the Go server's ClientInfo.
+std::string client_connection::describe_requester(const routing::requester_view& how) const {
+  const node_policy& policy = hub_.policy();
+  std::string out;
+  json_writer w(out);
+  w.begin_object();
+  if (how.detailed) {
+    w.member("start", rfc3339_nano(start_time_.time_since_epoch().count()));
+    w.member("host", ip_);
+    w.member("id", value(id_));
+  }
+  w.member("acc", account_->name());
+  w.member_if("svc", how.service);
+  if (how.detailed && profile_) {
+    w.member_if("user", profile_->user);
+    w.member_if("name", profile_->name);
+    w.member_if("lang", profile_->lang);
+    w.member_if("ver", profile_->version);
+  }
+  w.member_if("rtt", core_.rtt().count());
+  if (how.detailed || how.server) {
+    w.member("server", policy.info.server_name);
+    w.member_if("cluster", policy.options->cluster_name);
+  }
+  if (how.detailed) {
+    w.member("kind", "Client");
+    w.member("client_type", "nats");
+  }
+  w.end_object();
+  return out;
 }
 
 void client_connection::connected(const connect_options& who) {

@@ -233,6 +233,26 @@ void client_core::on_pub(const op& o) {
   ++in_msgs_;
   in_bytes_ += o.payload.size();
   if (pedantic_ && !is_valid_literal_subject(o.subject)) send_err(err_text::invalid_publish_subject);
+  if (mapped_) [[unlikely]]
+    return on_mapped_pub(o);
+  publish(o);
+}
+
+/// As on the Go server, permissions are asked for the subject that the message goes to.
+void client_core::on_mapped_pub(const op& o) {
+  const auto to = port_.map_subject(o.subject);
+  if (!to) return publish(o);
+  if (to->empty()) {
+    if (verbose_) send_ok();
+    if (!o.reply.empty() && no_responders_) answer_no_responders(o);
+    return;
+  }
+  op mapped = o;
+  mapped.subject = *to;
+  publish(mapped);
+}
+
+void client_core::publish(const op& o) {
   if (o.subject[0] == '_' || o.subject[0] == '$') {
     if (o.subject.starts_with(gateway_reply_prefix)
         || o.subject.starts_with(old_gateway_reply_prefix) || o.subject.starts_with(raft_prefix)) {

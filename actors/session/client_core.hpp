@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,8 @@ public:
   virtual std::string connect_info() = 0;
   /// Routes a message; whether anyone was there to take it.
   virtual bool publish(const op& pub) = 0;
+  /// Where a published subject really goes, if not there; empty: nowhere. Asked while `map(true)`.
+  virtual std::optional<std::string> map_subject(std::string_view subject) = 0;
   /// nullptr: the subject is no valid filter.
   virtual routing::subscription* subscribe(std::string_view subject, std::string_view queue,
                                            std::string_view sid) = 0;
@@ -122,6 +125,8 @@ public:
   bool traced() const { return traced_; }
   /// Whether the user has permissions that must be asked for.
   void restrict(bool on) { restricted_ = on; }
+  /// Whether the account maps subjects.
+  void map(bool on) { mapped_ = on; }
   bool echo() const { return echo_; }
   bool headers() const { return headers_; }
   bool connect_received() const { return connect_received_; }
@@ -151,6 +156,8 @@ private:
                                           : settings_->max_subscriptions;
   }
   void on_pub(const op& o);
+  void on_mapped_pub(const op& o);
+  void publish(const op& o);
   void on_sub(const op& o);
   void on_unsub(const op& o);
   void on_ping(nanos now);
@@ -192,6 +199,7 @@ private:
   bool async_info_ = false;
   bool closed_ = false;
   bool restricted_ = false;
+  bool mapped_ = false;
   bool traced_ = false;
   bool verbose_ = true;
   bool pedantic_ = true;

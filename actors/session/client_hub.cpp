@@ -102,6 +102,7 @@ client_hub::behavior_type client_hub::make_behavior() {
 void client_hub::on_exit() {
   for (auto& [id, c] : clients_) c->close(closed_reason::server_shutdown);
   hubs_.clear();
+  node_->accounts->close_exchange(home().index());
   if (login_worker_) anon_send_exit(login_worker_, caf::exit_reason::user_shutdown);
   login_worker_ = nullptr;
 }
@@ -126,6 +127,8 @@ void client_hub::check_elsewhere(std::function<auth_decision()> work, client_han
 
 void client_hub::obey(const node_policy_ptr& policy) {
   node_policy_ptr before = std::exchange(policy_, policy);
+  for (const routing::account_ptr& account : node_->accounts->all())
+    account->refresh(home().index());
   for (auto& [id, c] : clients_) c->obey(*policy_);
 }
 

@@ -1,0 +1,230 @@
+#include "actors/routing/exchange.hpp"
+
+#include <sodium.h>
+
+#include "protocol/headers.hpp"
+
+namespace troupe::routing {
+
+namespace {
+
+constexpr std::string_view digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr size_t token_digits = 6;
+constexpr uint64_t token_bound = uint64_t{62} * 62 * 62 * 62 * 62 * 62;
+constexpr std::string_view requester_header = "Nats-Request-Info";
+/// A reply subject of acknowledgements passes account borders as it is.
+constexpr std::string_view acknowledgement_prefix = "$JS.ACK.";
+
+uint64_t random_token() {
+  uint64_t raw;
+  randombytes_buf(&raw, sizeof raw);
+  return raw % token_bound;
+}
+
+std::string token_text(uint64_t n) {
+  std::string out(token_digits, '0');
+  for (char& c : out) {
+    c = digits[n % digits.size()];
+    n /= digits.size();
+  }
+  return out;
+}
+
+/// token_bound if it is no token.
+uint64_t token_of(std::string_view text) {
+  if (text.size() != token_digits) return token_bound;
+  uint64_t n = 0;
+  for (size_t i = text.size(); i-- > 0;) {
+    const size_t digit = digits.find(text[i]);
+    if (digit == std::string_view::npos) return token_bound;
+    n = n * digits.size() + digit;
+  }
+  return n;
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  return a.size() == b.size()
+         && std::equal(a.begin(), a.end(), b.begin(),
+                       [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+} // namespace
+
+exchange::exchange(reactor& home)
+    : home_(home),
+      prefix_("_R_." + token_text(random_token()) + "."),
+      timer_(timer_fired, this) {}
+
+// -- the way there ---------------------------------------------------------------------------------
+
+bool exchange::serve(const account_links& importer, const service_import& import, const message& m,
+                     producer* from, const request_chain* before) {
+  if (closed_) return false;
+  request_chain chain{&import, before, before ? before->shared : import.share};
+  for (const request_chain* c = before; c; c = c->before)
+    if (c->import == &import) return false;
+  if (chain.length() > chain_max) return false;
+  const account_ptr exporter = importer.exporter(import.exporter);
+  auto subject = import.subject_there(m.subject);
+  if (!exporter || !subject) return false;
+  shard_actor& shard = exporter->shard(home_.index());
+  if (auto mapped = shard.map(*subject)) subject = std::move(mapped);
+  if (subject->empty()) return false;
+
+  message there = m;
+  there.subject = *subject;
+  there.origin = nullptr;
+  std::string payload;
+  if (from) {
+    requester_view view;
+    view.detailed = chain.shared;
+    view.server = import.share || exporter->is_system();
+    const account_ptr middle = before ? importer.self.lock() : nullptr;
+    if (middle) view.service = middle->name();
+    if (const std::string who = from->describe_requester(view); !who.empty()) {
+      payload = with_requester(m, who);
+      there.header_bytes = static_cast<int32_t>(payload.size() - (m.payload.size() - m.headers().size()));
+      there.payload = payload;
+      there.owner = nullptr;
+    }
+  }
+  std::string reply;
+  request_number number = token_bound;
+  if (!m.reply.empty() && !m.reply.starts_with(acknowledgement_prefix) && listen(exporter)) {
+    number = expect({importer.self, exporter, std::string(m.reply), import.response,
+                     import.threshold, {}});
+    reply = reply_subject(number);
+    there.reply = reply;
+  }
+  const bool taken = shard.publish(there, from, &chain);
+  if (!taken && number != token_bound) forget(number);
+  return taken;
+}
+
+/// The header block of `m`, in which nobody but the exchange says who asks, and its body.
+std::string exchange::with_requester(const message& m, const std::string& who) {
+  std::string block(header_line);
+  header_cursor lines(m.headers());
+  const std::string_view first_line = m.headers().substr(0, m.headers().find("\r\n"));
+  if (first_line.size() > header_version.size()) block = std::string(first_line) + "\r\n";
+  while (auto field = lines.next()) {
+    if (equal_ignoring_case(field->key, requester_header)) continue;
+    block.append(field->key).append(": ").append(field->value).append("\r\n");
+  }
+  block.append(requester_header).append(": ").append(who).append("\r\n\r\n");
+  return block.append(m.payload.substr(m.headers().size()));
+}
+
+/// Hears what is answered in `to`; false: its shard takes no subscription.
+bool exchange::listen(const account_ptr& to) {
+  ear& e = ears_[to->name()];
+  if (e.sub && e.in.lock() == to) return true;
+  e.in = to;
+  e.sub = to->shard(home_.index()).subscribe(this, prefix_ + "*", {}, "exchange");
+  return e.sub != nullptr;
+}
+
+exchange::request_number exchange::expect(waiting_request request) {
+  if (waiting_.size() >= requests_max) forget(deadlines_.begin()->second);
+  request_number number;
+  do number = random_token();
+  while (waiting_.contains(number));
+  request.patience = request.patience.count() > 0 ? request.patience : nanos(std::chrono::minutes(2));
+  request.deadline = home_.now() + request.patience;
+  deadlines_.emplace(request.deadline, number);
+  waiting_.emplace(number, std::move(request));
+  if (!timer_.armed()) home_.timers().arm(timer_, deadlines_.begin()->first);
+  return number;
+}
+
+void exchange::forget(request_number number) {
+  auto it = waiting_.find(number);
+  if (it == waiting_.end()) return;
+  deadlines_.erase({it->second.deadline, number});
+  waiting_.erase(it);
+}
+
+std::string exchange::reply_subject(request_number number) const {
+  return prefix_ + token_text(number);
+}
+
+// -- the way back ----------------------------------------------------------------------------------
+
+bool exchange::deliver(subscription& sub, const message& m) {
+  const request_number number = token_of(m.subject.substr(prefix_.size()));
+  auto it = waiting_.find(number);
+  if (it == waiting_.end()) return false;
+  waiting_request& asked = it->second;
+  account_ptr importer = asked.importer.lock();
+  if (!importer) {
+    forget(number);
+    return false;
+  }
+  ++sub.delivered;
+  answer a;
+  a.to = std::move(importer);
+  a.subject = asked.reply;
+  a.header_bytes = m.header_bytes;
+  a.producer = m.producer;
+  if (m.owner) {
+    a.block = buffer_ref::share(m.owner);
+    a.payload = m.payload;
+  } else {
+    a.copied = std::string(m.payload);
+  }
+  const bool last = asked.response == config::response_type::single || m.payload.empty();
+  // The responder may ask back.
+  if (!m.reply.empty() && !m.reply.starts_with(acknowledgement_prefix)) {
+    account_ptr exporter = asked.exporter.lock();
+    waiting_request back{asked.exporter, asked.importer, std::string(m.reply), asked.response,
+                         asked.patience, {}};
+    if (exporter && listen(a.to)) a.reply = reply_subject(expect(std::move(back)));
+  }
+  if (last) {
+    forget(number);
+  } else if (auto again = waiting_.find(number); again != waiting_.end()) {
+    deadlines_.erase({again->second.deadline, number});
+    again->second.deadline = home_.now() + again->second.patience;
+    deadlines_.emplace(again->second.deadline, number);
+  }
+  answers_.push_back(std::move(a));
+  home_.publish_later(*this);
+  return true;
+}
+
+void exchange::at_turn_end() {
+  std::vector<answer> now;
+  now.swap(answers_);
+  for (const answer& a : now) {
+    message m;
+    m.subject = a.subject;
+    m.reply = a.reply;
+    m.payload = a.block ? a.payload : std::string_view(a.copied);
+    m.header_bytes = a.header_bytes;
+    m.owner = a.block.get();
+    m.producer = a.producer;
+    a.to->shard(home_.index()).publish(m, nullptr);
+  }
+}
+
+// -- time ------------------------------------------------------------------------------------------
+
+void exchange::timer_fired(void* self, nanos now) { static_cast<exchange*>(self)->sweep(now); }
+
+void exchange::sweep(nanos now) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now)
+    forget(deadlines_.begin()->second);
+  if (!deadlines_.empty()) home_.timers().arm(timer_, deadlines_.begin()->first);
+}
+
+void exchange::close() {
+  closed_ = true;
+  timer_.cancel();
+  waiting_.clear();
+  deadlines_.clear();
+  answers_.clear();
+  ears_.clear();
+}
+
+} // namespace troupe::routing

@@ -1,0 +1,98 @@
+// Requests to services of other accounts, and their way back, on one reactor.
+//
+// A request that a service import concerns is published to the exporting account under the subject
+// that it has there, with a reply subject of the exchange's: `_R_.<exchange>.<request>`. One
+// subscription per exporting account hears all answers. They are published to the account that
+// asked at the end of the turn, since a match must not change other shards; chains of imports are
+// chains of such requests. A request is forgotten with its answer (streamed and chunked ones: with
+// an empty one) or when the export's threshold has passed without one.
+//
+// Thread: its reactor; made before the drivers run.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "actors/reactor/reactor.hpp"
+#include "actors/routing/account.hpp"
+
+namespace troupe::routing {
+
+/// The imports that a request has come through, latest first; on the stack of the call.
+struct request_chain {
+  const service_import* import = nullptr;
+  const request_chain* before = nullptr;
+  bool shared = false;  // the first import shares who asks
+
+  size_t length() const { return before ? before->length() + 1 : 1; }
+};
+
+class exchange final : public turn_hook, private subscriber {
+public:
+  static constexpr size_t requests_max = 128 * 1024;  // the one that expires first makes room
+  static constexpr size_t chain_max = 16;
+
+  explicit exchange(reactor& home);
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+
+  /// Hands a request on; whether anybody was there to take it.
+  bool serve(const account_links& importer, const service_import& import, const message& m,
+             producer* from, const request_chain* before);
+  size_t waiting() const { return waiting_.size(); }
+  /// Forgets everything and takes nothing any more.
+  void close();
+
+  void at_turn_end() override;
+
+private:
+  using request_number = uint64_t;
+
+  struct waiting_request {
+    std::weak_ptr<account> importer, exporter;
+    std::string reply;  // there
+    config::response_type response = config::response_type::single;
+    nanos patience{};
+    nanos deadline{};
+  };
+  struct answer {
+    account_ptr to;
+    std::string subject, reply;
+    std::string copied;  // the payload, unless it is `payload` in `block`
+    buffer_ref block;
+    std::string_view payload;
+    int32_t header_bytes = -1;
+    producer_ref producer;
+  };
+  struct ear {
+    std::weak_ptr<account> in;
+    subscription* sub = nullptr;
+  };
+
+  bool deliver(subscription& sub, const message& m) override;
+  void expired(subscription&) override {}
+  client_id id() const override { return client_id{}; }
+
+  bool listen(const account_ptr& to);
+  request_number expect(waiting_request request);
+  void forget(request_number number);
+  std::string reply_subject(request_number number) const;
+  static std::string with_requester(const message& m, const std::string& who);
+  static void timer_fired(void* self, nanos now);
+  void sweep(nanos now);
+
+  reactor& home_;
+  std::string prefix_;  // "_R_.<exchange>."
+  std::unordered_map<std::string, ear> ears_;  // by the exporting account's name
+  std::unordered_map<request_number, waiting_request> waiting_;
+  std::set<std::pair<nanos, request_number>> deadlines_;
+  std::vector<answer> answers_;
+  timer timer_;
+  bool closed_ = false;
+};
+
+} // namespace troupe::routing
