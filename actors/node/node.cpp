@@ -219,6 +219,13 @@ void node::parts::spawn_hubs() {
   for (unsigned i = 0; i < reactor_count; ++i)
     hubs.push_back(
       spawn_pinned<client_hub>(drivers->at(static_cast<reactor_index>(i)), context));
+  for (unsigned i = 0; i < reactor_count; ++i)
+    context->accounts->exchange_of(static_cast<reactor_index>(i))
+      ->on_measured([hubs = hubs](routing::measured_answer_ptr what) {
+        const hub_handle& hub = hubs[what->responder.reactor % hubs.size()];
+        handed_over(what.get());
+        caf::anon_send(hub, std::move(what));
+      });
   // The drivers do not run yet, so this thread may still touch the actors.
   for (auto& hub : hubs)
     static_cast<client_hub*>(caf::actor_cast<caf::abstract_actor*>(hub))->introduce(hubs);

@@ -151,6 +151,7 @@ public:
   void update(account::rules_ptr rules, bool is_system);
   /// On its reactor, when that ends: no request goes from there to another account any more.
   void close_exchange(reactor_index r);
+  exchange* exchange_of(reactor_index r) const { return env_->exchange_of(r); }
   /// Ends all shards and lets go of all accounts.
   void close();
 

@@ -2,6 +2,10 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "actors/observe/snapshots.hpp"
 #include "protocol/headers.hpp"
 
 namespace troupe::routing {
@@ -14,6 +18,11 @@ constexpr uint64_t token_bound = uint64_t{62} * 62 * 62 * 62 * 62 * 62;
 constexpr std::string_view requester_header = "Nats-Request-Info";
 /// A reply subject of acknowledgements passes account borders as it is.
 constexpr std::string_view acknowledgement_prefix = "$JS.ACK.";
+
+/// How often it is looked whether those whose requests are measured still wait.
+constexpr nanos watch_interval = std::chrono::seconds(1);
+
+nanos steady_now() { return std::chrono::steady_clock::now().time_since_epoch(); }
 
 uint64_t random_token() {
   uint64_t raw;
@@ -82,23 +91,27 @@ bool exchange::serve(const account_links& importer, const service_import& import
     view.server = import.share || exporter->is_system();
     const account_ptr middle = before ? importer.self.lock() : nullptr;
     if (middle) view.service = middle->name();
-    if (const std::string who = from->describe_requester(view); !who.empty()) {
+    if (const std::string who = from->describe_requester(view).json; !who.empty()) {
       payload = with_requester(m, who);
       there.header_bytes = static_cast<int32_t>(payload.size() - (m.payload.size() - m.headers().size()));
       there.payload = payload;
       there.owner = nullptr;
     }
   }
+  std::unique_ptr<service_latency> latency;
+  if (import.latency) [[unlikely]]
+    latency = measure(import, m, from);
+  if (latency && m.reply.empty()) failed(exporter, *std::exchange(latency, nullptr), 400);
   std::string reply;
   request_number number = token_bound;
   if (!m.reply.empty() && !m.reply.starts_with(acknowledgement_prefix) && listen(exporter)) {
     number = expect({importer.self, exporter, std::string(m.reply), import.response,
-                     import.threshold, {}});
+                     import.threshold, {}, std::move(latency), steady_now()});
     reply = reply_subject(number);
     there.reply = reply;
   }
   const bool taken = shard.publish(there, from, &chain);
-  if (!taken && number != token_bound) forget(number);
+  if (!taken && number != token_bound) give_up(number, 503);
   return taken;
 }
 
@@ -133,8 +146,9 @@ exchange::request_number exchange::expect(waiting_request request) {
   request.patience = request.patience.count() > 0 ? request.patience : nanos(std::chrono::minutes(2));
   request.deadline = home_.now() + request.patience;
   deadlines_.emplace(request.deadline, number);
+  if (request.latency) watched_.insert(number);
   waiting_.emplace(number, std::move(request));
-  if (!timer_.armed()) home_.timers().arm(timer_, deadlines_.begin()->first);
+  if (!timer_.armed() || watched_.size() == 1) arm(home_.now());
   return number;
 }
 
@@ -142,6 +156,7 @@ void exchange::forget(request_number number) {
   auto it = waiting_.find(number);
   if (it == waiting_.end()) return;
   deadlines_.erase({it->second.deadline, number});
+  watched_.erase(number);
   waiting_.erase(it);
 }
 
@@ -162,6 +177,10 @@ bool exchange::deliver(subscription& sub, const message& m) {
     return false;
   }
   ++sub.delivered;
+  if (asked.latency) [[unlikely]] {
+    measured(asked, m.producer);
+    watched_.erase(number);
+  }
   answer a;
   a.to = std::move(importer);
   a.subject = asked.reply;
@@ -178,7 +197,7 @@ bool exchange::deliver(subscription& sub, const message& m) {
   if (!m.reply.empty() && !m.reply.starts_with(acknowledgement_prefix)) {
     account_ptr exporter = asked.exporter.lock();
     waiting_request back{asked.exporter, asked.importer, std::string(m.reply), asked.response,
-                         asked.patience, {}};
+                         asked.patience, {}, nullptr, {}};
     if (exporter && listen(a.to)) a.reply = reply_subject(expect(std::move(back)));
   }
   if (last) {
@@ -214,17 +233,83 @@ void exchange::timer_fired(void* self, nanos now) { static_cast<exchange*>(self)
 
 void exchange::sweep(nanos now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now)
-    forget(deadlines_.begin()->second);
-  if (!deadlines_.empty()) home_.timers().arm(timer_, deadlines_.begin()->first);
+    give_up(deadlines_.begin()->second, 504);
+  // Whoever asks may be gone before there is an answer.
+  std::vector<request_number> gone;
+  for (request_number number : watched_) {
+    const waiting_request& asked = waiting_.at(number);
+    const account_ptr importer = asked.importer.lock();
+    if (!importer || !importer->shard(home_.index()).core().has_interest(asked.reply))
+      gone.push_back(number);
+  }
+  for (request_number number : gone) give_up(number, 408);
+  arm(now);
+}
+
+void exchange::arm(nanos now) {
+  if (deadlines_.empty()) return;
+  nanos next = deadlines_.begin()->first;
+  if (!watched_.empty()) next = std::min(next, now + watch_interval);
+  home_.timers().arm(timer_, next);
+}
+
+// -- latency ---------------------------------------------------------------------------------------
+
+/// nullptr: this one is not measured.
+std::unique_ptr<service_latency> exchange::measure(const service_import& import, const message& m,
+                                                   producer* from) const {
+  latency_choice choice = choose_latency(import.latency->sampling, random_token(), m.headers());
+  if (!choice.measure) return nullptr;
+  auto out = std::make_unique<service_latency>();
+  out->subject = import.latency->subject;
+  out->headers = std::move(choice.headers);
+  out->asked_at_ns = observe::wall_now().time_since_epoch().count();
+  if (from) {
+    requester_text who = from->describe_requester({import.share, import.share, {}});
+    out->requestor = std::move(who.json);
+    out->requestor_rtt = who.rtt;
+  }
+  return out;
+}
+
+void exchange::measured(waiting_request& asked, const producer_ref& responder) {
+  auto out = std::make_shared<measured_answer>();
+  out->latency = std::move(*std::exchange(asked.latency, nullptr));
+  out->latency.took = steady_now() - asked.asked_at;
+  out->exporter = asked.exporter.lock();
+  out->responder = responder;
+  if (out->exporter && complete_) complete_(std::move(out));
+}
+
+void exchange::failed(const account_ptr& exporter, const service_latency& l, int status) {
+  service_latency told = l;
+  told.status = status;
+  answer a;
+  a.to = exporter;
+  a.subject = told.subject;
+  a.copied = latency_event(told, ids_.next(), observe::wall_now().time_since_epoch().count());
+  answers_.push_back(std::move(a));
+  home_.publish_later(*this);
+}
+
+/// No answer comes any more.
+void exchange::give_up(request_number number, int status) {
+  auto it = waiting_.find(number);
+  if (it == waiting_.end()) return;
+  const account_ptr exporter = it->second.exporter.lock();
+  if (it->second.latency && exporter) failed(exporter, *it->second.latency, status);
+  forget(number);
 }
 
 void exchange::close() {
   closed_ = true;
   timer_.cancel();
   waiting_.clear();
+  watched_.clear();
   deadlines_.clear();
   answers_.clear();
   ears_.clear();
+  complete_ = nullptr;  // it knows the hubs
 }
 
 } // namespace troupe::routing

@@ -10,6 +10,7 @@
 // Thread: its reactor; made before the drivers run.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -19,6 +20,8 @@
 
 #include "actors/reactor/reactor.hpp"
 #include "actors/routing/account.hpp"
+#include "actors/routing/latency_core.hpp"
+#include "protocol/nuid.hpp"
 
 namespace troupe::routing {
 
@@ -31,12 +34,25 @@ struct request_chain {
   size_t length() const { return before ? before->length() + 1 : 1; }
 };
 
+/// A measured answer on its way to the reactor of who gave it.
+struct measured_answer {
+  service_latency latency;
+  account_ptr exporter;
+  producer_ref responder;
+};
+using measured_answer_ptr = std::shared_ptr<measured_answer>;
+
 class exchange final : public turn_hook, private subscriber {
 public:
   static constexpr size_t requests_max = 128 * 1024;  // the one that expires first makes room
   static constexpr size_t chain_max = 16;
 
   explicit exchange(reactor& home);
+  /// Called with each measured answer: to be completed with what is known of the responder, and
+  /// published.
+  void on_measured(std::function<void(measured_answer_ptr)> complete) {
+    complete_ = std::move(complete);
+  }
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
 
@@ -58,6 +74,8 @@ private:
     config::response_type response = config::response_type::single;
     nanos patience{};
     nanos deadline{};
+    std::unique_ptr<service_latency> latency;  // of a request that is measured
+    nanos asked_at{};
   };
   struct answer {
     account_ptr to;
@@ -82,6 +100,12 @@ private:
   void forget(request_number number);
   std::string reply_subject(request_number number) const;
   static std::string with_requester(const message& m, const std::string& who);
+  std::unique_ptr<service_latency> measure(const service_import& import, const message& m,
+                                           producer* from) const;
+  void measured(waiting_request& asked, const producer_ref& responder);
+  void failed(const account_ptr& exporter, const service_latency& l, int status);
+  void give_up(request_number number, int status);
+  void arm(nanos now);
   static void timer_fired(void* self, nanos now);
   void sweep(nanos now);
 
@@ -91,6 +115,9 @@ private:
   std::unordered_map<request_number, waiting_request> waiting_;
   std::set<std::pair<nanos, request_number>> deadlines_;
   std::vector<answer> answers_;
+  std::set<request_number> watched_;  // measured requests without an answer
+  std::function<void(measured_answer_ptr)> complete_;
+  nuid ids_;
   timer timer_;
   bool closed_ = false;
 };

@@ -5,6 +5,7 @@
 // it or takes a reference of `owner`.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -61,11 +62,16 @@ struct requester_view {
   std::string_view service;  // the account through which the request came, if there is one
 };
 
+struct requester_text {
+  std::string json;  // an object; empty: nothing is said
+  std::chrono::nanoseconds rtt{};
+};
+
 /// A session that publishes: what holds it back, and who it is.
 class producer {
 public:
-  /// A JSON object for `Nats-Request-Info`; empty: nothing is said.
-  virtual std::string describe_requester(const requester_view& how) const = 0;
+  /// For `Nats-Request-Info` and the latency of services.
+  virtual requester_text describe_requester(const requester_view& how) const = 0;
   /// Stop reading from this producer's socket until the link to `target` has drained.
   virtual void pause_for_link(reactor_index target) = 0;
 

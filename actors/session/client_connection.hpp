@@ -71,7 +71,7 @@ public:
   client_id id() const override { return id_; }
   // producer
   void pause_for_link(reactor_index target) override;
-  std::string describe_requester(const routing::requester_view& how) const override;
+  routing::requester_text describe_requester(const routing::requester_view& how) const override;
 
 protected:
   behavior_type make_behavior() override;

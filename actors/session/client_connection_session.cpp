@@ -270,7 +270,8 @@ bool client_connection::matches(const routing::subscription& sub, std::string_vi
 }
 
 /// The fields and their order are those of the Go server's ClientInfo.
-std::string client_connection::describe_requester(const routing::requester_view& how) const {
+routing::requester_text client_connection::describe_requester(
+  const routing::requester_view& how) const {
   const node_policy& policy = hub_.policy();
   std::string out;
   json_writer w(out);
@@ -298,7 +299,7 @@ std::string client_connection::describe_requester(const routing::requester_view&
     w.member("client_type", "nats");
   }
   w.end_object();
-  return out;
+  return {std::move(out), core_.rtt()};
 }
 
 void client_connection::connected(const connect_options& who) {

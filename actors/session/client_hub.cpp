@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "actors/observe/logger.hpp"
+#include "actors/routing/exchange.hpp"
 #include "actors/session/client_connection.hpp"
 
 namespace troupe {
@@ -93,6 +94,10 @@ client_hub::behavior_type client_hub::make_behavior() {
       if (c) c->close(what.reason);
       return c ? 1 : 0;
     },
+    [this](const routing::measured_answer_ptr& what) {
+      taken_over(what.get());
+      publish_measured(*what);
+    },
     [this](const connections_query& q) { return report(q); },
     [this](const subs_query& q) { return report_subs(q); },
     [this](const describe_query&) { return describe(); },
@@ -130,6 +135,20 @@ void client_hub::obey(const node_policy_ptr& policy) {
   for (const routing::account_ptr& account : node_->accounts->all())
     account->refresh(home().index());
   for (auto& [id, c] : clients_) c->obey(*policy_);
+}
+
+void client_hub::publish_measured(routing::measured_answer& what) {
+  if (const client_connection* responder = find(what.responder.id)) {
+    routing::requester_text who = responder->describe_requester({true, true, {}});
+    what.latency.responder = std::move(who.json);
+    what.latency.responder_rtt = who.rtt;
+  }
+  const std::string event = routing::latency_event(
+    what.latency, nuid().next(), observe::wall_now().time_since_epoch().count());
+  routing::message m;
+  m.subject = what.latency.subject;
+  m.payload = event;
+  what.exporter->shard(home().index()).publish(m, nullptr);
 }
 
 void client_hub::adopt(accepted_socket& socket) {

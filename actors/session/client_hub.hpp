@@ -51,6 +51,7 @@ private:
   void obey(const node_policy_ptr& policy);
   void adopt(accepted_socket& socket);
   client_connection* find(client_id id) const;
+  void publish_measured(routing::measured_answer& what);
   uint64_t close_some(const close_clients& what);
   hub_report_ptr report(const connections_query& q) const;
   subs_report_ptr report_subs(const subs_query& q);

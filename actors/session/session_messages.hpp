@@ -18,6 +18,11 @@
 #include "actors/session/node_context.hpp"
 #include "protocol/client/error_text.hpp"
 
+namespace troupe::routing {
+struct measured_answer;
+using measured_answer_ptr = std::shared_ptr<measured_answer>;
+} // namespace troupe::routing
+
 namespace troupe {
 
 /// Which listener a connection came to: decides the stages between its socket and its session.
@@ -108,6 +113,8 @@ using hub_handle = caf::typed_actor<
   // Closes many or one; answers how many were closed.
   caf::replies_to<close_clients>::with<uint64_t>,
   caf::replies_to<close_one>::with<uint64_t>,
+  // A client here gave an answer that is measured: completes and publishes the event.
+  caf::reacts_to<routing::measured_answer_ptr>,
   // For /connz, /subsz and /actorz.
   caf::replies_to<connections_query>::with<hub_report_ptr>,
   caf::replies_to<subs_query>::with<subs_report_ptr>,
@@ -121,6 +128,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::node_policy_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::hold_producer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::release_producer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_notice)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::measured_answer_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::close_clients)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::close_one)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::connections_query)

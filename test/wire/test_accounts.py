@@ -249,6 +249,86 @@ class Services(Base):
             self.assertEqual(len(b.read_to_fence()), 50)
 
 
+class Latency(Base):
+    config = """accounts {
+      A { users: [{user: a, password: p}], exports: [
+          {service: all, latency: lat.all, threshold: "200ms"}
+          {service: none, latency: {sampling: headers, subject: lat.none}}
+      ]}
+      B { users: [{user: b, password: p}], imports: [
+          {service: {account: A, subject: all}, share: true}
+          {service: {account: A, subject: none}}
+      ]}
+      "$SYS" { users: [{user: s, password: p}] }
+    }
+    """
+
+    def event(self, c):
+        subject, _, _, body = self.request(c.read_op())
+        event = json.loads(body)
+        self.assertEqual(event["type"], "io.nats.server.metric.v1.service_latency")
+        for key in ("id", "timestamp", "start", "service", "system", "total", "status"):
+            self.assertIn(key, event)
+        return subject, event
+
+    def parties(self):
+        a, b, watcher = self.user("a", name="server"), self.user("b", name="asker"), self.user("a")
+        watcher.send("SUB lat.* 1\r\n").fence()
+        a.send("SUB all 1\r\nSUB none 2\r\n").fence()
+        b.send("SUB back 1\r\n").fence()
+        return a, b, watcher
+
+    def test_answered(self):
+        a, b, watcher = self.parties()
+        b.send(pub("all", "?", "back"))
+        a.send(pub(self.request(a.read_op())[1], "!"))
+        b.expect(msg("back", 1, "!"))
+        subject, event = self.event(watcher)
+        self.assertEqual((subject, event["status"]), ("lat.all", 200))
+        self.assertEqual(event["requestor"]["name"], "asker")
+        self.assertEqual(event["responder"]["name"], "server")
+        self.assertEqual(event["responder"]["acc"], "A")
+        self.assertGreater(event["total"], 0)
+        self.assertNotIn("description", event)
+
+    def test_without_reply(self):
+        _, b, watcher = self.parties()
+        b.send(pub("all", "?"))
+        _, event = self.event(watcher)
+        self.assertEqual((event["status"], event["description"]), (400, "Bad Request"))
+
+    def test_nobody_there(self):
+        a, b, watcher = self.parties()
+        a.send("UNSUB 1\r\n").fence()
+        b.send(pub("all", "?", "back"))
+        _, event = self.event(watcher)
+        self.assertEqual((event["status"], event["description"]), (503, "Service Unavailable"))
+
+    def test_too_late(self):
+        _, b, watcher = self.parties()
+        b.send(pub("all", "?", "back"))
+        _, event = self.event(watcher)
+        self.assertEqual((event["status"], event["description"]), (504, "Service Timeout"))
+
+    def test_headers_ask_for_it(self):
+        a, b, watcher = self.parties()
+        for header, wanted in (("X-B3-Sampled: 1", {"X-B3-Sampled": ["1"]}),
+                               ("Uber-Trace-Id: 1:2:3:1", {"Uber-Trace-Id": ["1:2:3:1"]}),
+                               ("traceparent: 00-1-2-01", {"Traceparent": ["00-1-2-01"]}),
+                               ("b3: 1-2-1", {"B3": ["1-2-1"]})):
+            with self.subTest(header):
+                for quiet in ("X-B3-Sampled: 0", "Uber-Trace-Id: 1:2:3:0", "traceparent: 00-1-2-00", "b3: 0", "X: 1"):
+                    b.send(hpub("none", f"NATS/1.0\r\n{quiet}\r\n\r\n", "?", "back"))
+                    a.send(pub(self.request(a.read_op())[1], "!"))
+                    b.expect(msg("back", 1, "!"))
+                b.send(hpub("none", f"NATS/1.0\r\n{header}\r\n\r\n", "?", "back"))
+                a.send(pub(self.request(a.read_op())[1], "!"))
+                b.expect(msg("back", 1, "!"))
+                subject, event = self.event(watcher)
+                self.assertEqual((subject, event["header"]), ("lat.none", wanted))
+                self.assertNotIn("name", event["requestor"])
+
+
 class SystemServices(Base):
     config = 'accounts { "$SYS" { users: [{user: s, password: p}] }, B { users: [{user: b, password: p}] } }\n'
 
