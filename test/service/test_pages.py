@@ -85,7 +85,7 @@ class Many(unittest.TestCase):
                 self.assertEqual(status, 200)
             self.assertEqual(len(json.loads(body)["connections"]), count)
             print(f"{page}: {min(spans) * 1000:.0f} to {max(spans) * 1000:.0f} ms, {len(body)} bytes", file=sys.stderr)
-            self.assertLess(min(spans), most)
+            self.assertLess(min(spans), most * float(os.environ.get("TROUPE_TEST_SLACK", "1")))
 
 
 if __name__ == "__main__":
