@@ -48,6 +48,7 @@ result<observe::account_snapshot> monitor_bridge::snapshot_of(const routing::acc
   s.name = account.name();
   s.is_system = account.is_system();
   s.updated = start_;
+  s.rules = account.rules();
   s.connections = account.connections();
   s.total_connections = account.connections(); // open ones and leaf nodes, as upstream counts
   const observe::account_traffic_totals traffic = account.traffic();

@@ -151,6 +151,7 @@ struct account_snapshot {
   int64_t slow_consumers = 0;
   wall_time updated{};
   sublist_stats stats;
+  std::shared_ptr<const config::account_options> rules; // nullptr: none
 };
 
 /// What belongs to the node as a whole.
@@ -162,7 +163,8 @@ struct node_snapshot {
   std::string host;
   int port = 0;
   std::string ip; // of client_advertise, empty: not shown
-  std::vector<std::string> connect_urls;
+  std::vector<std::string> connect_urls, ws_connect_urls;
+  std::optional<wall_time> tls_cert_not_after; // of the clients' listener
   std::vector<listen_address> listeners;
   wall_time start{};
   wall_time config_load_time{};

@@ -1,5 +1,6 @@
 #include "http/endpoints/accounts.hpp"
 
+#include "http/endpoints/account_rules.hpp"
 #include "http/render.hpp"
 
 #include <algorithm>
@@ -22,6 +23,7 @@ void write_detail(json_writer& w, const account_snapshot& a) {
   w.member("leafnode_connections", a.leafnodes);
   w.member("client_connections", a.connections);
   w.member("subscriptions", a.subscriptions);
+  if (a.rules) write_account_rules(w, *a.rules);
   w.member("name_tag", a.name);
   w.key("sublist_stats");
   w.begin_object();

@@ -7,6 +7,10 @@ namespace troupe::http {
 
 namespace {
 
+double seconds(std::chrono::nanoseconds span) {
+  return std::chrono::duration<double>(span).count();
+}
+
 void write_empty(json_writer& w, std::string_view name) {
   w.key(name);
   w.begin_object();
@@ -32,7 +36,8 @@ void write_kinds(json_writer& w, std::string_view name, const observe::kind_coun
   w.end_object();
 }
 
-void write_identity(json_writer& w, const observe::node_snapshot& node) {
+void write_identity(json_writer& w, const observe::node_snapshot& node,
+                    const config::server_options& options) {
   w.member("server_id", node.server_id);
   w.member("server_name", node.server_name);
   w.member("version", std::string(config::compatible_version));
@@ -42,8 +47,14 @@ void write_identity(json_writer& w, const observe::node_snapshot& node) {
   w.member("host", node.host);
   w.member("port", node.port);
   w.member_if("auth_required", node.auth_required);
+  if (options.tls) {
+    w.member_if("tls_required", !options.allow_non_tls);
+    w.member_if("tls_verify", options.tls->verify);
+    w.member_if("tls_ocsp_peer_verify", options.tls->ocsp_peer && options.tls->ocsp_peer->verify);
+  }
   w.member_if("ip", node.ip);
   w.member_if("connect_urls", node.connect_urls);
+  w.member_if("ws_connect_urls", node.ws_connect_urls);
 }
 
 /// The port in use of a listener, or what was asked for when it is not there.
@@ -51,6 +62,44 @@ int port_of(const observe::node_snapshot& node, std::string_view kind, int asked
   for (auto& listener : node.listeners)
     if (listener.kind == kind) return listener.port;
   return asked;
+}
+
+void write_websocket(json_writer& w, const observe::node_snapshot& node,
+                     const config::websocket_options& o) {
+  w.key("websocket");
+  w.begin_object();
+  w.member_if("host", o.host);
+  if (o.port != 0) w.member("port", port_of(node, "websocket", o.port));
+  w.member_if("advertise", o.advertise);
+  w.member_if("no_auth_user", o.no_auth_user);
+  w.member_if("jwt_cookie", o.jwt_cookie);
+  w.member_if("handshake_timeout", o.handshake_timeout.count());
+  w.member_if("auth_timeout", seconds(o.auth_timeout));
+  w.member_if("no_tls", o.no_tls);
+  if (o.tls) {
+    w.member_if("tls_map", o.tls->verify_and_map);
+    w.member_if("tls_pinned_certs", o.tls->pinned_certs);
+  }
+  w.member_if("same_origin", o.same_origin);
+  w.member_if("allowed_origins", o.allowed_origins);
+  w.member_if("compression", o.compression);
+  if (o.tls) w.member_if("tls_ocsp_peer_verify", o.tls->ocsp_peer && o.tls->ocsp_peer->verify);
+  w.end_object();
+}
+
+void write_proxies(json_writer& w, const std::vector<std::string>& trusted) {
+  if (trusted.empty()) return;
+  w.key("proxies");
+  w.begin_object();
+  w.key("trusted");
+  w.begin_array();
+  for (auto& key : trusted) {
+    w.begin_object();
+    w.member("key", key);
+    w.end_object();
+  }
+  w.end_array();
+  w.end_object();
 }
 
 void write_limits(json_writer& w, const observe::node_snapshot& node,
@@ -63,13 +112,15 @@ void write_limits(json_writer& w, const observe::node_snapshot& node,
   w.member("http_port", o.http_port == 0 ? 0 : port_of(node, "http", o.http_port));
   w.member("http_base_path", o.http_base_path);
   w.member("https_port", o.https_port);
-  w.member("auth_timeout", std::chrono::duration<double>(o.authorization.timeout).count());
+  w.member("auth_timeout", seconds(o.authorization.timeout));
   w.member("max_control_line", o.max_control_line);
   w.member("max_payload", o.max_payload);
   w.member("max_pending", o.max_pending);
-  for (auto block : {"cluster", "gateway", "leaf", "mqtt", "websocket", "jetstream"})
+  for (auto block : {"cluster", "gateway", "leaf", "mqtt"})
     write_empty(w, block);
-  w.member("tls_timeout", 2.0);
+  write_websocket(w, node, o.websocket);
+  write_empty(w, "jetstream");
+  w.member("tls_timeout", o.tls ? seconds(o.tls->timeout) : 2.0);
   w.member("write_deadline", o.write_deadline.count());
   if (o.write_timeout != config::write_timeout_policy::unset)
     w.member("write_timeout",
@@ -133,7 +184,7 @@ std::string render_varz(const varz_view& view) {
   for (auto& reactor : view.reactors)
     sum += reactor;
   return document([&](json_writer& w) {
-    write_identity(w, view.node);
+    write_identity(w, view.node, options);
     write_limits(w, view.node, options);
     write_process(w, view);
     write_traffic(w, sum);
@@ -151,6 +202,9 @@ std::string render_varz(const varz_view& view) {
     for (auto name : {"waiters", "waits", "wait_time", "max_wait_time"})
       w.member(name, 0);
     w.end_object();
+    write_proxies(w, options.trusted_proxies);
+    if (view.node.tls_cert_not_after)
+      w.member("tls_cert_not_after", format_time(*view.node.tls_cert_not_after));
   });
 }
 

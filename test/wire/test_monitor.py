@@ -76,6 +76,38 @@ class ShapesOfAccounts(Shapes):
     golden = "monitor_accounts.json"
 
 
+class AccountRules(WireCase):
+    monitor = True
+    config = """accounts {
+      A { users: [{user: a, password: a}], mappings: {"m.a": "m.b", "w.*": [{destination: "w1.$1", weight: 40%},
+                                                                            {destination: "w2.$1", weight: 60%}]}
+          exports: [{service: q}, {stream: "s.>", accounts: [B]}, {service: "r.*", accounts: [B], response_type: chunked}] }
+      B { users: [{user: b, password: b}], imports: [{service: {account: A, subject: q}, to: "local.q"},
+          {stream: {account: A, subject: "s.>"}, prefix: pre}, {service: {account: A, subject: "r.x"}, share: true}] } }
+    """
+
+    def detail(self, account):
+        return self.server.json("/accountz?acc=" + account)["account_detail"]
+
+    def test_exports_and_mappings(self):
+        a = self.detail("A")
+        self.assertEqual(a["mappings"], {"m.a": [{"subject": "m.b", "weight": 100}], "w.*": [
+            {"subject": "w1.$1", "weight": 40}, {"subject": "w2.$1", "weight": 100}]})
+        self.assertEqual(sorted(a["exports"], key=lambda e: e["subject"]), [
+            {"subject": "q", "type": "service", "response_type": "Singleton"},
+            {"subject": "r.*", "type": "service", "response_type": "Chunked", "approved_accounts": ["B"]},
+            {"subject": "s.>", "type": "stream", "approved_accounts": ["B"]}])
+
+    def test_imports(self):
+        flags = {"invalid": False, "share": False, "tracking": False}
+        mine = [i for i in self.detail("B")["imports"] if i["account"] == "A"]
+        self.assertEqual(sorted(mine, key=lambda i: i["subject"]), [
+            {"subject": "q", "account": "A", "to": "local.q", "local_subject": "local.q", "type": "service", **flags},
+            {"subject": "r.x", "account": "A", "to": "r.x", "local_subject": "r.x", "type": "service", **flags,
+             "share": True},
+            {"subject": "s.>", "account": "A", "local_subject": "pre.s.>", "type": "stream", **flags}])
+
+
 class Pages(WireCase):
     monitor = True
 

@@ -1,0 +1,13 @@
+// The members of /accountz?acc= that tell what an account exports, imports and maps. Pure.
+#pragma once
+
+#include "config/security_options.hpp"
+#include "protocol/json/writer.hpp"
+
+namespace troupe::http {
+
+/// "mappings", "exports" and "imports", each only when there is something in it. Weights of a
+/// mapping add up from destination to destination, as the NATS server shows them.
+void write_account_rules(json_writer& w, const config::account_options& rules);
+
+} // namespace troupe::http
