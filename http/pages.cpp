@@ -2,6 +2,7 @@
 
 #include "http/endpoints/actorz.hpp"
 #include "http/endpoints/healthz.hpp"
+#include "http/endpoints/metrics.hpp"
 #include "http/endpoints/runtime.hpp"
 #include "http/endpoints/varz.hpp"
 #include "http/thread_states.hpp"
@@ -20,18 +21,32 @@ std::map<std::string, uint64_t> pages::request_counts() const {
   return counts_;
 }
 
+process_usage pages::measure() {
+  std::lock_guard lock(mutex_);
+  return usage_.measure();
+}
+
 result<std::string> pages::varz() {
   auto node = source_.node();
   if (!node) return node.error();
   auto reactors = source_.reactors();
   if (!reactors) return reactors.error();
-  process_usage usage;
-  {
-    std::lock_guard lock(mutex_);
-    usage = usage_.measure();
-  }
   auto counts = request_counts();
-  return render_varz({*node, *reactors, usage, counts, now_()});
+  return render_varz({*node, *reactors, measure(), counts, now_()});
+}
+
+result<std::string> pages::metrics() {
+  auto node = source_.node();
+  if (!node) return node.error();
+  auto reactors = source_.reactors();
+  if (!reactors) return reactors.error();
+  auto subs = source_.subscriptions({});
+  if (!subs) return subs.error();
+  auto actors = source_.actors();
+  if (!actors) return actors.error();
+  bool healthy = source_.health({}).status_code == 200;
+  auto counts = request_counts();
+  return render_metrics({*node, *reactors, subs->stats, *actors, healthy, measure(), counts});
 }
 
 result<std::string> pages::connz(const connz_options& options) {

@@ -44,6 +44,8 @@ public:
   result<std::string> raftz(const raftz_options& options);
   result<std::string> ipqueuesz(const ipqueuesz_options& options);
   result<std::string> actorz();
+  /// OpenMetrics text.
+  result<std::string> metrics();
   /// Health is never an error: the page says what is wrong, with a status code of HTTP.
   observe::health_snapshot healthz(const health_request& request);
   /// Memory and command line, in the shape of Go's expvar.
@@ -56,7 +58,7 @@ public:
   std::map<std::string, uint64_t> request_counts() const;
 
 private:
-  using node_result = result<observe::node_snapshot>;
+  process_usage measure();
 
   monitor_source& source_;
   clock now_;

@@ -31,6 +31,7 @@ process_usage usage_meter::measure() {
     last_cpu_ = cpu;
   }
   out.cpu_percent = percent_;
+  out.cpu_seconds = duration<double>(cpu).count();
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "http/endpoints/healthz.hpp"
 #include "http/endpoints/index.hpp"
+#include "http/open_metrics.hpp"
 
 #include <algorithm>
 
@@ -43,6 +44,12 @@ response varz(pages& from, const query&) { return as_response(from.varz()); }
 response actorz(pages& from, const query&) { return as_response(from.actorz()); }
 response expvarz(pages& from, const query&) { return json(from.expvarz()); }
 response stacksz(pages& from, const query&) { return json(from.stacksz()); }
+
+response metrics(pages& from, const query&) {
+  auto out = as_response(from.metrics());
+  if (out.status == 200) out.content_type = open_metrics_type;
+  return out;
+}
 
 response connz(pages& from, const query& q) { return answer(from, q, parse_connz, &pages::connz); }
 response subsz(pages& from, const query& q) { return answer(from, q, parse_subsz, &pages::subsz); }
@@ -101,6 +108,7 @@ constexpr route routes[] = {
     {"/debug/vars", nullptr, expvarz},
     {"/expvarz", nullptr, expvarz},
     {"/actorz", "/actorz", actorz},
+    {"/metrics", "/metrics", metrics},
 };
 
 } // namespace

@@ -16,6 +16,7 @@ namespace troupe::http {
 struct process_usage {
   int64_t memory_bytes = 0; // resident
   double cpu_percent = 0;
+  double cpu_seconds = 0; // since the start
 };
 
 struct varz_view {
