@@ -104,6 +104,8 @@ struct node::parts {
   std::unique_ptr<caf::actor_system> system;
   std::shared_ptr<operator_accounts> operators;  // of operator mode
   std::shared_ptr<session_renewal> renewals = std::make_shared<session_renewal>();
+  system_hooks system_account_hooks;
+  std::shared_ptr<system_service> system_account;  // nullptr: there is none
   std::vector<hub_handle> hubs;
   node_handle root;
   caf::actor signals;
@@ -116,6 +118,7 @@ struct node::parts {
   std::shared_ptr<const reload_parts> make_reload_parts();
   result<void> build_context();
   result<void> resolve_system_account();
+  void make_system_account(node& owner);
   void spawn_hubs();
   listener_handle adopt_listener(bound_socket socket);
   result<listener_handle> spawn_listener();
@@ -215,6 +218,21 @@ result<void> node::parts::resolve_system_account() {
                "error resolving system account: " + account.error().context};
 }
 
+void node::parts::make_system_account(node& owner) {
+  const std::string name = context->policy()->system_account;
+  if (name.empty()) return;
+  system_parts p;
+  p.system = system.get();
+  p.home = &drivers->at(0);
+  p.context = context;
+  p.server_id = id;
+  p.reactors = reactor_count;
+  p.hooks = std::move(system_account_hooks);
+  p.reload = [&owner] { return owner.reload(); };
+  system_account = std::make_shared<system_service>(std::move(p), context->accounts->get(name, true));
+  context->events = system_account;
+}
+
 void node::parts::spawn_hubs() {
   for (unsigned i = 0; i < reactor_count; ++i)
     hubs.push_back(
@@ -266,7 +284,9 @@ result<void> node::start() {
   }
   routing::account_ptr global = p_->context->accounts->get(routing::global_account);
   global->shard(0);
+  p_->make_system_account(*this);
   p_->spawn_hubs();
+  if (p_->system_account) p_->system_account->open(p_->hubs);
   p_->renewals->open(p_->hubs, p_->context);
 
   node_parts parts;
@@ -277,6 +297,7 @@ result<void> node::start() {
   parts.adopt_listener = [p = p_.get()](bound_socket s) { return p->adopt_listener(std::move(s)); };
   parts.listener = p_->adopt_listener(std::move(*bound));
   parts.reload = p_->make_reload_parts();
+  parts.system_account = p_->system_account;
   parts.on_stopped = [p = p_.get()](int code) {
     caf::anon_send_exit(p->signals, caf::exit_reason::user_shutdown);
     p->stopped.set_value(code);
@@ -288,16 +309,23 @@ result<void> node::start() {
   return {};
 }
 
+void node::serve_system_account(system_hooks hooks) {
+  p_->system_account_hooks = std::move(hooks);
+}
+
 int node::wait() { return p_->stopped.get_future().get(); }
 
 void node::finish() {
   if (!p_->started) return;
   p_->renewals->close();
+  if (p_->system_account) p_->system_account->close();
   p_->hubs.clear();
   p_->root = nullptr;
   p_->signals = nullptr;
   p_->system->await_all_actors_done();
   p_->drivers->stop();
+  p_->context->events = nullptr;
+  p_->system_account = nullptr;
   p_->system.reset();
   p_->drivers.reset();
   p_->started = false;

@@ -10,6 +10,7 @@
 
 #include "actors/node/reload_actor.hpp"
 #include "actors/session/session_messages.hpp"
+#include "actors/system/system_service.hpp"
 #include "config/options.hpp"
 #include "protocol/result.hpp"
 
@@ -23,6 +24,8 @@ public:
   explicit node(config::server_options options, reload_hooks hooks = {});
   ~node();
 
+  /// What the system account shows of the process around the node. Before `start`.
+  void serve_system_account(system_hooks hooks);
   /// Starts listening. The error names what failed and what to do.
   result<void> start();
   /// Blocks until the node has stopped; returns the process's exit code. Once.

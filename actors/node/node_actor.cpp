@@ -43,6 +43,7 @@ node_actor::behavior_type node_actor::make_behavior() {
     [this](const listener_moved& what) { move_listener(what.socket); },
     [this](const reload_request&) { return reload(); },
     [this](const lame_duck_step&) { lame_duck_tick(); },
+    [this](const end_announced&) { close_clients_everywhere(); },
     [this](const stop_check&) { check_stopped(); },
     [this](const describe_query&) { return describe(); },
   };
@@ -54,6 +55,7 @@ void node_actor::on_exit() {
   parts_.listener = nullptr;
   reloader_ = nullptr;
   parts_.reload.reset();
+  parts_.system_account.reset();
 }
 
 namespace {
@@ -147,6 +149,7 @@ void node_actor::start_lame_duck() {
   log::info("Entering lame duck mode, stop accepting new clients");
   state_ = state::lame_duck;
   parts_.context->lame_duck = true;
+  if (parts_.system_account) parts_.system_account->announce_lame_duck();
   if (parts_.listener) send(parts_.listener, stop_listening{});
   auto clients = static_cast<size_t>(std::max<int64_t>(parts_.context->open_clients.load(), 0));
   if (clients == 0) return stop(0);
@@ -191,17 +194,26 @@ void node_actor::stop(int exit_code) {
   state_ = state::stopping;
   exit_code_ = exit_code;
   if (parts_.listener) send(parts_.listener, stop_listening{});
-  for (auto& hub : parts_.hubs) caf::anon_send(hub, close_clients{});
+  // Who listens to the system account hears of it before its connection is closed.
+  if (parts_.system_account)
+    parts_.system_account->announce_shutdown([me = caf::actor_cast<node_handle>(ctrl())] {
+      caf::anon_send(me, end_announced{});
+    });
+  else
+    close_clients_everywhere();
   checks_left_ = static_cast<int>(stop_patience / stop_check_every);
   delayed_send(this, stop_check_every, stop_check{});
+}
+
+void node_actor::close_clients_everywhere() {
+  for (auto& hub : parts_.hubs) caf::anon_send(hub, close_clients{});
 }
 
 void node_actor::check_stopped() {
   if (state_ != state::stopping) return;
   if (parts_.context->open_clients.load() > 0 && --checks_left_ > 0) {
     // A client that was on its way from the listener when the order went out gets it now.
-    if (checks_left_ % 50 == 0)
-      for (auto& hub : parts_.hubs) caf::anon_send(hub, close_clients{});
+    if (checks_left_ % 50 == 0) close_clients_everywhere();
     return delayed_send(this, stop_check_every, stop_check{});
   }
   finish();
@@ -209,6 +221,7 @@ void node_actor::check_stopped() {
 
 void node_actor::finish() {
   state_ = state::stopped;
+  if (parts_.system_account) parts_.system_account->end_client();
   for (auto& hub : parts_.hubs) send_exit(hub, caf::exit_reason::user_shutdown);
   for (auto& shard : parts_.shards) send_exit(shard, caf::exit_reason::user_shutdown);
   if (parts_.context->accounts) parts_.context->accounts->close();

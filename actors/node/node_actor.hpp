@@ -23,6 +23,7 @@
 #include "actors/routing/shard_actor.hpp"
 #include "actors/session/node_context.hpp"
 #include "actors/session/session_messages.hpp"
+#include "actors/system/system_service.hpp"
 #include "config/options.hpp"
 
 namespace troupe {
@@ -40,6 +41,8 @@ struct listener_moved {
   bound_socket socket;
 };
 struct lame_duck_step {};
+/// The system account has told of the end: connections may be closed.
+struct end_announced {};
 struct stop_check {};
 
 using node_handle = caf::typed_actor<
@@ -52,6 +55,7 @@ using node_handle = caf::typed_actor<
   caf::replies_to<reload_request>::with<reload_answer>,
   // Its own timers.
   caf::reacts_to<lame_duck_step>,
+  caf::reacts_to<end_announced>,
   caf::reacts_to<stop_check>,
   // For /actorz: the whole tree.
   caf::replies_to<describe_query>::with<actor_report_ptr>>;
@@ -70,6 +74,8 @@ struct node_parts {
   std::function<void(int)> on_stopped;
   /// What a reload works on; nullptr: it is refused.
   std::shared_ptr<const reload_parts> reload;
+  /// nullptr: there is none.
+  std::shared_ptr<system_service> system_account;
 };
 
 class node_actor final : public ordered_mailbox<node_handle::base> {
@@ -93,6 +99,7 @@ private:
   void lame_duck_tick();
   void close_one_by_one(size_t left, size_t hubs_to_ask);
   void stop(int exit_code);
+  void close_clients_everywhere();
   void check_stopped();
   void finish();
   caf::result<actor_report_ptr> describe();
@@ -118,4 +125,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::signal_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::shard_started)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::listener_moved)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_step)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::end_announced)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::stop_check)

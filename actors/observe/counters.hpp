@@ -68,17 +68,20 @@ struct alignas(64) reactor_counters {
 /// Traffic of one account's sessions on one reactor.
 struct account_traffic {
   relaxed_u64 in_msgs, in_bytes, out_msgs, out_bytes, slow_consumers;
+  relaxed_i64 subscriptions;  // live now
 };
 
 /// An account's traffic over several reactors.
 struct account_traffic_totals {
   uint64_t in_msgs = 0, in_bytes = 0, out_msgs = 0, out_bytes = 0, slow_consumers = 0;
+  int64_t subscriptions = 0;
   account_traffic_totals& operator+=(const account_traffic& t) {
     in_msgs += t.in_msgs.load();
     in_bytes += t.in_bytes.load();
     out_msgs += t.out_msgs.load();
     out_bytes += t.out_bytes.load();
     slow_consumers += t.slow_consumers.load();
+    subscriptions += t.subscriptions.load();
     return *this;
   }
 };

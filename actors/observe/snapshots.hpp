@@ -34,6 +34,7 @@ struct sub_snapshot {
   int64_t msgs = 0;
   int64_t max = 0; // 0: no auto-unsubscribe
   uint64_t cid = 0;
+  bool of_client = true;  // false: of a part of the node, or of another server
 };
 
 struct tls_peer_cert {

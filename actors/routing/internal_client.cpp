@@ -113,7 +113,7 @@ bool internal_client::deliver(subscription& sub, const message& m) {
   queue_.push_back({number,
                     {std::string(m.subject), std::string(m.reply), std::string(m.payload),
                      m.header_bytes > 0 ? static_cast<size_t>(m.header_bytes) : 0,
-                     it->second.account}});
+                     it->second.account, m.producer}});
   wake();
   return true;
 }

@@ -55,6 +55,7 @@ struct internal_message {
   std::string payload;  // header block and body
   size_t header_bytes = 0;
   account_ptr account;
+  producer_ref producer{};
 
   std::string_view headers() const { return std::string_view(payload).substr(0, header_bytes); }
   std::string_view body() const { return std::string_view(payload).substr(header_bytes); }
@@ -104,6 +105,7 @@ public:
   bool deliver(subscription& sub, const message& m) override;
   void expired(subscription& sub) override;
   client_id id() const override { return id_; }
+  connection_kind kind() const override { return connection_kind::system; }
 
 protected:
   behavior_type make_behavior() override;

@@ -50,6 +50,7 @@ struct subscriber {
   virtual void expired(subscription& sub) = 0;
   /// Its number in monitoring.
   virtual client_id id() const = 0;
+  virtual connection_kind kind() const { return connection_kind::client; }
 
 protected:
   ~subscriber() = default;

@@ -65,7 +65,10 @@ void shard_actor::on_exit() {
 subscription* shard_actor::subscribe(subscriber* owner, std::string_view subject,
                                      std::string_view queue, std::string_view sid) {
   subscription* sub = core_.subscribe(owner, subject, queue, sid);
-  if (sub) counters_->subscriptions.add(1);
+  if (sub) {
+    counters_->subscriptions.add(1);
+    traffic_.subscriptions.add(1);
+  }
   if (core_.has_interest_changes()) home().publish_later(*this);
   return sub;
 }
@@ -74,6 +77,7 @@ void shard_actor::unsubscribe(subscription* sub) {
   if (!expired_.empty()) forget_expired(sub);
   core_.unsubscribe(sub);
   counters_->subscriptions.sub(1);
+  traffic_.subscriptions.sub(1);
   if (core_.has_interest_changes()) home().publish_later(*this);
 }
 
@@ -82,6 +86,7 @@ void shard_actor::unsubscribe_all(std::span<subscription* const> subs) {
     for (const subscription* sub : subs) forget_expired(sub);
   core_.unsubscribe_all(subs);
   counters_->subscriptions.sub(static_cast<int64_t>(subs.size()));
+  traffic_.subscriptions.sub(static_cast<int64_t>(subs.size()));
   if (core_.has_interest_changes()) home().publish_later(*this);
 }
 

@@ -173,7 +173,10 @@ void client_connection::teardown() {
   last.out_bytes = static_cast<int64_t>(out_bytes_);
   last.stop = observe::wall_now();
   last.reason = std::string(to_text(reason_));
-  if (std::exchange(counted_, false)) account_->leave();
+  if (std::exchange(counted_, false)) {
+    account_->leave();
+    if (session_events* events = hub_.node().events.get()) events->account_changed(*account_);
+  }
   core_timer_.cancel();
   flow_timer_.cancel();
   home().stop_waiting(*this);

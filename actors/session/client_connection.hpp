@@ -53,8 +53,10 @@ public:
   /// A reload: the hub's new policy, which lives until the next one.
   void obey(const node_policy& policy);
   bool closing() const { return state_ > state::open; }
-  /// Queues an INFO if the client understands it.
-  void announce_lame_duck();
+  /// Queues an INFO; false: the client does not understand it, or not yet.
+  bool announce_lame_duck();
+  /// nullptr before the login.
+  user_rules_ptr rules() const { return profile_ ? profile_->rules : nullptr; }
   /// Back-pressure from a consumer: no reading until then, or until `release`.
   void hold(nanos until);
   void release();
@@ -106,6 +108,7 @@ private:
   void log_error(std::string_view text) override;
   void log_debug(std::string_view text) override;
   void log_refused(const connect_options& who) override;
+  void refused(const connect_options& who, closed_reason reason) override;
   void trace(std::string_view line) override;
   uint64_t random(uint64_t bound) override;
 

@@ -84,6 +84,10 @@ observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
     s.lang = profile_->lang;
     s.version = profile_->version;
     s.authorized_user = profile_->user;
+    if (profile_->rules) {
+      s.issuer_key = profile_->rules->issuer_key;
+      s.tags = profile_->rules->tags;
+    }
   }
   if (!with_subs) return s;
   core_.subscriptions().for_each([&](const routing::subscription& sub) {

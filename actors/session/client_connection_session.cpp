@@ -147,9 +147,13 @@ bool client_connection::bind(routing::account_ptr account, bool limited) {
   if (limited && most >= 0 && account->connections() >= most) return false;
   account->enter();
   account_->leave();
-  account_ = std::move(account);
+  routing::account_ptr before = std::exchange(account_, std::move(account));
   shard_ = &account_->shard(home().index());
   follow_account();
+  if (session_events* events = hub_.node().events.get()) {
+    events->account_changed(*before);
+    events->account_changed(*account_);
+  }
   return true;
 }
 
@@ -221,12 +225,13 @@ std::string client_connection::connect_info() {
   return encode_info(told);
 }
 
-void client_connection::announce_lame_duck() {
-  if (state_ != state::open || !core_.takes_async_info()) return;
+bool client_connection::announce_lame_duck() {
+  if (state_ != state::open || !core_.takes_async_info()) return false;
   server_info told = info();
   told.lame_duck = true;
   told.connect_urls.clear();
   client_connection::send(encode_info(told));
+  return true;
 }
 
 // -- routing ---------------------------------------------------------------------------------------
@@ -312,6 +317,17 @@ void client_connection::connected(const connect_options& who) {
   else if (!who.jwt.empty()) p.identity = "jwt:" + p.user;
   else if (!who.auth_token.empty()) p.identity = "token";
   choose_trace();
+  if (session_events* events = hub_.node().events.get()) events->connected(snapshot(false));
+}
+
+void client_connection::refused(const connect_options& who, closed_reason reason) {
+  session_events* events = hub_.node().events.get();
+  if (!events) return;
+  observe::connection_snapshot me = snapshot(false);
+  me.name = who.name;
+  me.lang = who.lang;
+  me.version = who.version;
+  events->refused(me, reason, *account_);
 }
 
 uint64_t client_connection::random(uint64_t bound) {

@@ -204,6 +204,7 @@ void client_core::finish_connect(const connect_options& who, const auth_outcome&
 void client_core::auth_violation(const auth_outcome& outcome, const connect_options& who) {
   if (outcome.err != err_text::authorization_violation) return fail(outcome.err, outcome.reason);
   port_.log_refused(who);
+  port_.refused(who, outcome.reason);
   send_err(outcome.err);
   closed_ = true;
   port_.close(outcome.reason);

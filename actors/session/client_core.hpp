@@ -70,6 +70,8 @@ public:
   virtual void log_debug(std::string_view text) = 0;
   /// A login was refused: for the log, whom it named.
   virtual void log_refused(const connect_options& who) = 0;
+  /// The same, for whoever watches the server; the session ends.
+  virtual void refused(const connect_options&, closed_reason) {}
   /// A line of the protocol trace. Only called while this session is traced.
   virtual void trace(std::string_view line) = 0;
   /// A number in [0, bound), for jitter.

@@ -48,6 +48,7 @@ void list_subscriptions(const routing::shard_actor& shard,
     one.msgs = static_cast<int64_t>(sub.delivered);
     one.max = static_cast<int64_t>(sub.max);
     one.cid = value(sub.owner->id());
+    one.of_client = sub.owner->kind() == connection_kind::client;
     list.push_back(std::move(one));
   });
 }
@@ -97,6 +98,15 @@ client_hub::behavior_type client_hub::make_behavior() {
     [this](const routing::measured_answer_ptr& what) {
       taken_over(what.get());
       publish_measured(*what);
+    },
+    [this](const lame_duck_one& what) {
+      client_connection* c = find(what.id);
+      if (!c) return lame_duck_outcome::no_client;
+      return c->announce_lame_duck() ? lame_duck_outcome::told : lame_duck_outcome::not_ready;
+    },
+    [this](const user_query& q) {
+      client_connection* c = find(q.id);
+      return c ? c->rules() : user_rules_ptr();
     },
     [this](const connections_query& q) { return report(q); },
     [this](const subs_query& q) { return report_subs(q); },
@@ -174,6 +184,7 @@ void client_hub::remove(client_connection& c, observe::connection_snapshot last_
   clients_.erase(value(c.id()));
   counters_->connection_closed();
   node_->open_clients.fetch_sub(1);
+  if (node_->events) node_->events->disconnected(last_words);
   if (node_->closed_kept_per_reactor == 0) return;
   if (closed_.size() >= node_->closed_kept_per_reactor) closed_.pop_front();
   closed_.push_back(std::move(last_words));

@@ -16,6 +16,7 @@
 #include "actors/observe/counters.hpp"
 #include "actors/observe/snapshots.hpp"
 #include "actors/routing/account.hpp"
+#include "actors/session/session_events.hpp"
 #include "actors/session/session_settings.hpp"
 #include "config/trace_filter.hpp"
 #include "protocol/client/connect.hpp"
@@ -38,6 +39,8 @@ struct node_context {
   std::vector<std::shared_ptr<observe::reactor_counters>> counters;  // by reactor
 
   std::shared_ptr<routing::account_directory> accounts;
+  /// Who hears of sessions; nullptr without a system account.
+  std::shared_ptr<session_events> events;
 
   std::atomic<uint64_t> next_client_id{1};
   std::atomic<int64_t> open_clients{0};

@@ -65,6 +65,16 @@ struct close_one {
   closed_reason reason = closed_reason::kicked;
 };
 
+/// Tells one client that takes it that the node is about to go, though it stays.
+struct lame_duck_one {
+  client_id id{};
+};
+enum class lame_duck_outcome : uint8_t { no_client, told, not_ready };
+/// Who a client is; nullptr: there is none, or it has not said so yet.
+struct user_query {
+  client_id id{};
+};
+
 /// What monitoring asks; the answer is filled on the reactor.
 struct connections_query {
   bool open = true;
@@ -115,6 +125,9 @@ using hub_handle = caf::typed_actor<
   caf::replies_to<close_one>::with<uint64_t>,
   // A client here gave an answer that is measured: completes and publishes the event.
   caf::reacts_to<routing::measured_answer_ptr>,
+  caf::replies_to<lame_duck_one>::with<lame_duck_outcome>,
+  // For the system account: what a client's user may do.
+  caf::replies_to<user_query>::with<user_rules_ptr>,
   // For /connz, /subsz and /actorz.
   caf::replies_to<connections_query>::with<hub_report_ptr>,
   caf::replies_to<subs_query>::with<subs_report_ptr>,
@@ -131,6 +144,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_notice)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::measured_answer_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::close_clients)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::close_one)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_one)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_outcome)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::user_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::user_rules_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::connections_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::subs_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::describe_query)

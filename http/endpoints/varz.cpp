@@ -157,25 +157,9 @@ void write_traffic(json_writer& w, const observe::reactor_snapshot& sum) {
   w.member("subscriptions", sum.subscriptions);
 }
 
-/// Every known flag; those of the configuration win, unknown ones are left out.
-std::map<std::string, bool> merged_feature_flags(const std::map<std::string, bool>& configured) {
-  std::map<std::string, bool> out;
-  for (auto& [name, on] : known_feature_flags()) {
-    auto found = configured.find(std::string(name));
-    out[std::string(name)] = found != configured.end() ? found->second : on;
-  }
-  return out;
-}
-
 } // namespace
 
-std::span<const feature_flag> known_feature_flags() {
-  static constexpr feature_flag flags[] = {{"js_ack_fc_v2", false},
-                                           {"js_api_reply_v2", false},
-                                           {"js_raft_delete_range", true},
-                                           {"js_snapshot_sources", false}};
-  return flags;
-}
+std::span<const feature_flag> known_feature_flags() { return config::feature_flags; }
 
 std::string render_varz(const varz_view& view) {
   static const config::server_options defaults;
@@ -193,7 +177,7 @@ std::string render_varz(const varz_view& view) {
     w.member("config_digest", options.config_digest);
     w.member_if("tags", options.server_tags);
     if (!options.server_metadata.empty()) write_map(w, "metadata", options.server_metadata);
-    write_map(w, "feature_flags", merged_feature_flags(options.feature_flags));
+    write_map(w, "feature_flags", config::merged_feature_flags(options.feature_flags));
     w.member_if("system_account", view.node.system_account);
     write_kinds(w, "slow_consumer_stats", sum.slow_consumers);
     write_kinds(w, "stale_connection_stats", sum.stale_connections);

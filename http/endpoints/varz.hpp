@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/observe/snapshots.hpp"
+#include "config/feature_flags.hpp"
 
 #include <cstdint>
 #include <map>
@@ -29,10 +30,7 @@ struct varz_view {
 
 std::string render_varz(const varz_view& view);
 
-struct feature_flag {
-  std::string_view name;
-  bool default_on;
-};
+using config::feature_flag;
 
 /// The flags that the NATS server of config::compatible_version knows.
 std::span<const feature_flag> known_feature_flags();

@@ -15,6 +15,7 @@ ALLOWED = {
     "protocol/client": ["protocol/subject", "protocol/json", "protocol/headers"],
     "protocol/peer": ["protocol/subject", "protocol/json", "protocol/headers"],
     "protocol/mqtt": ["protocol/subject", "protocol/json", "protocol/headers"],
+    "protocol/compress": ["protocol"],
     "protocol/websocket": ["protocol/subject", "protocol/json", "protocol/headers"],
     "protocol/jetstream": ["protocol/subject", "protocol/json", "protocol/headers"],
     "protocol/raft": ["protocol/subject", "protocol/json", "protocol/headers"],
@@ -32,7 +33,8 @@ ALLOWED = {
     "actors/raft": ["actors/routing", "actors/auth"],
     "actors/cluster": ["actors/session", "actors/raft"],
     "actors/jetstream": ["actors/session", "actors/raft"],
-    "actors/node": ["actors/jetstream", "actors/cluster"],
+    "actors/system": ["actors/session"],
+    "actors/node": ["actors/jetstream", "actors/cluster", "actors/system"],
     "actors/main": ["actors/node", "http"],
     # The window.
     "http": ["actors/observe", "actors/reactor"],

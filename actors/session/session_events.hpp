@@ -1,0 +1,28 @@
+// Who hears of sessions that come and go: the system account. A pointer to it stands in
+// node_context and is null where there is none.
+//
+// Thread: the reactor of the session. Calls come from a session's turn, never from a match, so that
+// what hears them may publish.
+#pragma once
+
+#include "actors/observe/snapshots.hpp"
+#include "actors/routing/account.hpp"
+#include "protocol/client/error_text.hpp"
+
+namespace troupe {
+
+class session_events {
+public:
+  virtual ~session_events() = default;
+  /// A login was accepted.
+  virtual void connected(const observe::connection_snapshot& client) = 0;
+  /// A connection has ended; its reason stands in the snapshot.
+  virtual void disconnected(const observe::connection_snapshot& client) = 0;
+  /// A login was refused. `account`: where the session stood then.
+  virtual void refused(const observe::connection_snapshot& client, closed_reason reason,
+                       routing::account& account) = 0;
+  /// An account has a connection more or less.
+  virtual void account_changed(routing::account& account) = 0;
+};
+
+} // namespace troupe

@@ -1,0 +1,96 @@
+// What a message on a `$SYS` subject asks for: which service, of which account, with which options.
+//
+// Pure. Subjects and bodies come from clients and may be anything. Errors carry the texts of the NATS
+// server, that is of Go's encoding/json. Source: spec cluster.md 5.2, Go server events.go.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "protocol/result.hpp"
+
+namespace troupe {
+
+enum class system_call : uint8_t {
+  none,
+  idz,
+  statsz,
+  // Pages of the monitoring endpoints.
+  varz,
+  subsz,
+  connz,
+  routez,
+  gatewayz,
+  leafz,
+  accountz,
+  jsz,
+  healthz,
+  profilez,
+  expvarz,
+  ipqueuesz,
+  raftz,
+  // Orders to one server.
+  reload,
+  kick,
+  ldm,
+  // About one account.
+  account_info,
+  account_statz,
+  account_conns,
+  account_nsubs,
+  user_info,
+  debug_subscribers,
+};
+
+/// A request body of more bytes is refused.
+inline constexpr size_t max_request_options_bytes = 64 * 1024;
+
+struct system_subject {
+  system_call call = system_call::none;
+  std::string_view account;  // of requests about one; empty: none or all
+  bool one_account = false;  // the subject has an account in it
+};
+
+/// What it asks for; `none`: nothing that this server answers.
+system_subject parse_system_subject(std::string_view subject, std::string_view server_id);
+
+/// The filters on which requests to this server come, each once.
+std::vector<std::string> system_filters(std::string_view server_id);
+
+/// Which servers are meant by a request to all.
+struct request_filter {
+  std::string name, cluster, host, domain;
+  std::vector<std::string> tags;
+  bool exact = false;  // the first three: equality instead of a part
+};
+
+struct server_identity {
+  std::string name, cluster, host, domain;
+  std::vector<std::string> tags;
+};
+bool applies_to(const request_filter& filter, const server_identity& server);
+
+struct request_options {
+  request_filter filter;
+  /// Parameters of the page, by the names and in the values that its URL has.
+  std::vector<std::pair<std::string, std::string>> params;
+  uint64_t cid = 0;                   // kick, ldm
+  std::vector<std::string> accounts;  // statz of accounts
+  bool include_unused = false;
+  std::string account, subject, queue;  // nsubs
+};
+
+/// Reads a request's body; an empty one has no options.
+result<request_options> parse_request_options(system_call call, std::string_view body);
+
+/// "k=v&k2=v2", with what a URL cannot hold escaped.
+std::string url_query(const std::vector<std::pair<std::string, std::string>>& params);
+
+/// The name of a page in the monitoring URLs: "/varz". Empty for what is no page.
+std::string_view page_path(system_call call);
+
+} // namespace troupe

@@ -1,0 +1,275 @@
+// What each request is answered. All of it runs on the service's thread.
+#include <caf/scoped_actor.hpp>
+
+#include <algorithm>
+#include <ctime>
+#include <thread>
+
+#include "actors/observe/logger.hpp"
+#include "actors/system/system_service.hpp"
+#include "protocol/json/reader.hpp"
+#include "protocol/subject/subject.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto answer_within = 5s;
+
+constexpr int bad_request = 400, failed = 500;
+
+/// Who asks, as the header of an import tells.
+struct requester {
+  std::string account, service, user, name_tag;
+};
+
+result<requester> read_requester(const std::string& json) {
+  requester who;
+  if (json.empty()) return who;
+  json_reader reader;
+  auto document = reader.read(json);
+  if (!document) return document.error();
+  auto text = [&](const char* name, std::string& into) {
+    std::string_view value;
+    if (document->at_key(name).get(value) == simdjson::SUCCESS) into = std::string(value);
+  };
+  text("acc", who.account);
+  text("svc", who.service);
+  text("user", who.user);
+  text("name_tag", who.name_tag);
+  return who;
+}
+
+/// The member `name` of a JSON object, as JSON.
+std::string member_of(std::string_view json, const char* name) {
+  json_reader reader;
+  auto document = reader.read(json);
+  simdjson::dom::element value;
+  if (!document || document->at_key(name).get(value) != simdjson::SUCCESS) return {};
+  return simdjson::minify(value);
+}
+
+/// Pages whose failure the NATS server answers with "data":null besides the error.
+bool fails_with_null(system_call call) {
+  return call == system_call::connz || call == system_call::subsz || call == system_call::jsz
+         || call == system_call::account_info || call == system_call::accountz;
+}
+
+} // namespace
+
+void system_service::reply(const work& w, std::string_view data) {
+  answer(w.reply, reply_json(card(), mark(), data), w.encoding);
+}
+
+void system_service::refuse(const work& w, int code, std::string_view why, bool null_data) {
+  answer(w.reply, refusal_json(card(), mark(), code, why, null_data));
+}
+
+void system_service::serve(work& w) {
+  if (w.what.call == system_call::debug_subscribers) return serve_subscribers(w);
+  if (w.what.call == system_call::user_info) return serve_user_info(w);
+  auto options = parse_request_options(w.what.call, w.body);
+  if (!options) {
+    if (w.what.call == system_call::kick || w.what.call == system_call::ldm)
+      return log::error("Error unmarshalling kick client request: {}", options.error().context);
+    if (w.what.call == system_call::account_nsubs || w.what.call == system_call::account_conns)
+      return log::error("Error unmarshalling request message: {}", options.error().context);
+    return refuse(w, bad_request, options.error().context);
+  }
+  w.options = std::move(*options);
+  if (!applies_to(w.options.filter, card().is)) return;
+  switch (w.what.call) {
+    case system_call::statsz: return send_statsz(w.reply);
+    case system_call::reload: return serve_reload(w);
+    case system_call::kick: return serve_kick(w);
+    case system_call::ldm: return serve_lame_duck(w);
+    case system_call::account_info: return serve_account_info(w);
+    case system_call::account_statz: return serve_account_statz(w);
+    case system_call::account_conns: return serve_account_conns(w);
+    case system_call::account_nsubs: return serve_subscribers(w);
+    default: return serve_page(w);
+  }
+}
+
+// -- pages -----------------------------------------------------------------------------------------
+
+void system_service::serve_page(const work& w) {
+  if (!parts_.hooks.page) return refuse(w, failed, "monitoring pages are not available");
+  auto params = w.options.params;
+  if (w.what.one_account && w.what.call == system_call::jsz)
+    return refuse(w, failed, "jetstream not enabled", true);
+  if (w.what.one_account) {
+    std::erase_if(params, [](const auto& p) { return p.first == "acc"; });
+    params.emplace_back("acc", w.account);
+    if (w.what.call == system_call::subsz) {
+      std::erase_if(params, [](const auto& p) { return p.first == "subs"; });
+      params.emplace_back("subs", "true");
+    }
+  }
+  auto page = parts_.hooks.page(w.what.call, url_query(params));
+  if (!page) return refuse(w, failed, page.error().context, fails_with_null(w.what.call));
+  reply(w, compact_json(*page));
+}
+
+void system_service::serve_account_info(const work& w) {
+  if (!parts_.hooks.page) return refuse(w, failed, "monitoring pages are not available");
+  auto page = parts_.hooks.page(system_call::accountz, url_query({{"acc", w.account}}));
+  if (!page) return refuse(w, failed, page.error().context, true);
+  reply(w, member_of(*page, "account_detail"));
+}
+
+void system_service::serve_account_statz(const work& w) {
+  std::vector<std::string> names = w.options.accounts;
+  if (w.what.one_account) names = {w.account};
+  std::vector<observe::account_snapshot> list;
+  auto add = [&](const routing::account_ptr& account) {
+    if (account && (w.options.include_unused || account->connections() != 0))
+      list.push_back(snapshot_of(*account));
+  };
+  if (names.empty())
+    for (const routing::account_ptr& account : parts_.context->accounts->all()) add(account);
+  for (const std::string& name : names) add(parts_.context->accounts->find(name));
+  // A server without any connection of theirs has nothing to say.
+  if (list.empty() && !w.options.include_unused) return;
+  reply(w, account_statz_json(card(), observe::wall_now(), list));
+}
+
+void system_service::serve_account_conns(const work& w) {
+  const routing::account_ptr account = parts_.context->accounts->find(w.account);
+  if (!account || account->connections() == 0) return;
+  answer(w.reply, account_connections_json(card(), mark(), new_event(), snapshot_of(*account)));
+}
+
+void system_service::send_statsz(const std::string& to) {
+  server_stats stats;
+  stats.start = started_;
+  stats.cores = static_cast<int>(std::thread::hardware_concurrency());
+  stats.drivers = static_cast<int>(parts_.reactors);
+  if (parts_.hooks.measure) {
+    const system_hooks::usage usage = parts_.hooks.measure();
+    stats.memory_bytes = usage.memory_bytes;
+    stats.cpu_percent = usage.cpu_percent;
+  }
+  const auto& counters = parts_.context->counters;
+  for (size_t i = 0; i < counters.size(); ++i)
+    stats.traffic += observe::snapshot_of(*counters[i], static_cast<unsigned>(i));
+  // The service itself is a client of the system account.
+  for (const routing::account_ptr& account : parts_.context->accounts->all())
+    if (account->connections() > 0 || account->is_system()) ++stats.active_accounts;
+  answer(to, statsz_json(card(), mark(), stats));
+}
+
+// -- orders ----------------------------------------------------------------------------------------
+
+void system_service::serve_reload(const work& w) {
+  if (!parts_.reload) return refuse(w, failed, "the server cannot reload its configuration");
+  if (auto done = parts_.reload(); !done) return refuse(w, failed, done.error().context);
+  reply(w, {});
+}
+
+void system_service::serve_kick(const work& w) {
+  caf::scoped_actor self{*parts_.system};
+  uint64_t closed = 0;
+  for (const hub_handle& hub : hubs_)
+    self->request(hub, answer_within, close_one{client_id{w.options.cid}})
+      .receive([&](uint64_t n) { closed += n; }, [](const caf::error&) {});
+  if (closed == 0) return refuse(w, failed, "no such client or leafnode id");
+  reply(w, {});
+}
+
+void system_service::serve_lame_duck(const work& w) {
+  caf::scoped_actor self{*parts_.system};
+  auto outcome = lame_duck_outcome::no_client;
+  for (const hub_handle& hub : hubs_)
+    self->request(hub, answer_within, lame_duck_one{client_id{w.options.cid}})
+      .receive([&](lame_duck_outcome o) { outcome = std::max(outcome, o); },
+               [](const caf::error&) {});
+  if (outcome == lame_duck_outcome::no_client) return refuse(w, failed, "no such client id");
+  if (outcome == lame_duck_outcome::not_ready)
+    return refuse(w, failed,
+                  "client does not support Lame Duck Mode or is not ready to receive the "
+                  "notification");
+  reply(w, {});
+}
+
+// -- users and subscribers -------------------------------------------------------------------------
+
+void system_service::serve_user_info(const work& w) {
+  auto who = read_requester(w.client_info);
+  if (!who) return refuse(w, bad_request, "");
+  user_rules_ptr rules;
+  if (w.requester.reactor < hubs_.size()) {
+    caf::scoped_actor self{*parts_.system};
+    self->request(hubs_[w.requester.reactor], answer_within, user_query{w.requester.id})
+      .receive([&](const user_rules_ptr& r) { rules = r; }, [](const caf::error&) {});
+  }
+  user_info info;
+  info.user = who->user;
+  info.account = who->account;
+  if (!who->account.empty() && parts_.context->accounts->find(who->account))
+    info.account_name = who->account;
+  info.user_name = who->name_tag;
+  if (rules && !w.what.one_account) {
+    info.user = rules->name;
+    info.account = info.account_name = rules->account;
+    info.user_name = rules->name_tag;
+  }
+  if (rules) {
+    if (rules->listed) info.permissions = &*rules->listed;
+    if (rules->expires_at_s != 0)
+      info.expires_in_s = std::max<int64_t>(rules->expires_at_s - std::time(nullptr), 0);
+  }
+  reply(w, user_info_json(info));
+}
+
+uint64_t system_service::count_subscribers(const std::string& account, const std::string& subject,
+                                           const std::string& queue) {
+  caf::scoped_actor self{*parts_.system};
+  subs_query query;
+  query.list = true;
+  query.account = account;
+  const bool wild = has_wildcard(subject);
+  uint64_t count = 0;
+  auto counts = [&](const observe::sub_snapshot& sub) {
+    if (!sub.of_client || (!queue.empty() && sub.queue != queue)) return false;
+    return wild ? is_subset_match(sub.subject, subject) : matches_filter(subject, sub.subject);
+  };
+  for (const hub_handle& hub : hubs_)
+    self->request(hub, answer_within, query)
+      .receive(
+        [&](const subs_report_ptr& r) {
+          taken_over(r.get());
+          count += static_cast<uint64_t>(std::count_if(r->subs.begin(), r->subs.end(), counts));
+        },
+        [](const caf::error&) {});
+  return count;
+}
+
+void system_service::serve_subscribers(const work& w) {
+  if (w.what.call == system_call::account_nsubs) {
+    const routing::account_ptr account = parts_.context->accounts->find(w.options.account);
+    if (!account || account->connections() == 0) return;
+    return answer(w.reply, std::to_string(count_subscribers(w.options.account, w.options.subject,
+                                                            w.options.queue)));
+  }
+  auto who = read_requester(w.client_info);
+  if (!who) return;
+  std::string account = !who->service.empty() ? who->service : who->account;
+  if (account.empty()) account = account_->name();
+  if (!parts_.context->accounts->find(account)) return;
+  // "subject" or "subject queue".
+  std::string_view text = w.body;
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  const size_t blank = text.find(' ');
+  std::string queue;
+  if (blank != std::string_view::npos) {
+    queue = std::string(text.substr(blank + 1));
+    queue.resize(std::min(queue.find(' '), queue.size()));
+  }
+  answer(w.reply,
+         std::to_string(count_subscribers(account, std::string(text.substr(0, blank)), queue)));
+}
+
+} // namespace troupe

@@ -1,0 +1,318 @@
+// Events, timers, and how requests get to the service's thread.
+#include "actors/system/system_service.hpp"
+
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/observe/logger.hpp"
+#include "config/feature_flags.hpp"
+#include "config/version.hpp"
+#include "protocol/headers.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often the connections of an account are told at least; looked at every `tick_every`.
+constexpr nanos connections_every = 30s;
+constexpr nanos tick_every = 5s;
+/// Statistics: soon after the start, then less and less often, and never twice within a second.
+constexpr nanos first_statsz = 250ms;
+constexpr nanos statsz_every = 10s;
+constexpr nanos statsz_apart = 1s;
+/// Requests that may wait for the service's thread.
+constexpr int max_waiting = 1024;
+
+constexpr std::string_view account_auth_error_subject = "$SYS.ACCOUNT.CLIENT.AUTH.ERR";
+
+std::string account_subject(const std::string& account, std::string_view what) {
+  return "$SYS.ACCOUNT." + account + "." + std::string(what);
+}
+
+system_worker_handle::behavior_type system_worker(system_worker_handle::pointer) {
+  return {[](const system_job_ptr& job) {
+    taken_over(job.get());
+    (*job)();
+  }};
+}
+
+} // namespace
+
+system_service::system_service(system_parts parts, routing::account_ptr account)
+    : parts_(std::move(parts)),
+      account_(std::move(account)),
+      stats_subject_("$SYS.SERVER." + parts_.server_id + ".STATSZ"),
+      started_(observe::wall_now()),
+      tick_timer_(tick_fired, this),
+      statsz_timer_(statsz_fired, this),
+      statsz_every_(first_statsz),
+      last_statsz_(-1h) {}
+
+system_service::~system_service() = default;
+
+void system_service::open(std::vector<hub_handle> hubs) {
+  hubs_ = std::move(hubs);
+  worker_ = parts_.system->spawn<caf::detached + caf::hidden>(system_worker);
+  const auto id = client_id{parts_.context->next_client_id.fetch_add(1)};
+  client_ = routing::spawn_internal_client(*parts_.home, "system", id);
+  routing::run_on(client_.handle, [self = shared_from_this()](routing::internal_client& c) {
+    for (const std::string& filter : system_filters(self->parts_.server_id))
+      c.subscribe(self->account_, filter, {},
+                  [s = self.get()](const routing::internal_message& m) { s->on_request(m); });
+    timer_wheel& timers = self->parts_.home->timers();
+    timers.arm(self->tick_timer_, self->parts_.home->now() + tick_every);
+    timers.arm(self->statsz_timer_, self->parts_.home->now() + first_statsz);
+  });
+}
+
+void system_service::end_client() {
+  if (!client_.handle) return;
+  routing::run_on(client_.handle, [self = shared_from_this()](routing::internal_client&) {
+    self->tick_timer_.cancel();
+    self->statsz_timer_.cancel();
+  });
+  caf::anon_send_exit(client_.handle, caf::exit_reason::user_shutdown);
+}
+
+void system_service::close() {
+  silent_ = true;
+  std::lock_guard lock(working_);
+  closed_ = true;
+  if (worker_) caf::anon_send_exit(worker_, caf::exit_reason::user_shutdown);
+}
+
+// -- anywhere --------------------------------------------------------------------------------------
+
+server_card system_service::card() const {
+  const node_policy_ptr policy = parts_.context->policy();
+  const config::server_options& options = *policy->options;
+  server_card card;
+  card.is.name = policy->info.server_name;
+  card.is.host = policy->info.host;
+  card.is.tags = options.server_tags;
+  card.id = parts_.server_id;
+  card.version = std::string(config::compatible_version);
+  card.metadata = options.server_metadata;
+  card.feature_flags = config::merged_feature_flags(options.feature_flags);
+  return card;
+}
+
+event_mark system_service::new_event() {
+  std::lock_guard lock(mutex_);
+  return {event_ids_.next(), observe::wall_now()};
+}
+
+observe::account_snapshot system_service::snapshot_of(const routing::account& account) const {
+  observe::account_snapshot s;
+  s.name = account.name();
+  s.is_system = account.is_system();
+  s.connections = account.connections();
+  s.total_connections = s.connections;
+  const observe::account_traffic_totals traffic = account.traffic();
+  s.subscriptions = static_cast<uint32_t>(std::max<int64_t>(traffic.subscriptions, 0));
+  s.sent_msgs = static_cast<int64_t>(traffic.out_msgs);
+  s.sent_bytes = static_cast<int64_t>(traffic.out_bytes);
+  s.received_msgs = static_cast<int64_t>(traffic.in_msgs);
+  s.received_bytes = static_cast<int64_t>(traffic.in_bytes);
+  s.slow_consumers = static_cast<int64_t>(traffic.slow_consumers);
+  return s;
+}
+
+void system_service::answer(const std::string& to, std::string payload, content_encoding encoding) {
+  std::string headers;
+  if (encoding != content_encoding::none) {
+    headers = header_builder().add("Content-Encoding", encoding_name(encoding)).finish();
+    payload = encode_content(encoding, payload);
+  }
+  routing::run_on(client_.handle, [self = shared_from_this(), to, headers = std::move(headers),
+                                   payload = std::move(payload)](routing::internal_client& c) {
+    c.publish(*self->account_, {.subject = to, .reply = {}, .headers = headers, .body = payload});
+  });
+}
+
+// -- on a session's reactor ------------------------------------------------------------------------
+
+bool system_service::wanted(std::string_view subject) const {
+  return account_->shard(reactor::current()->index()).core().has_interest(subject);
+}
+
+void system_service::publish_here(routing::account& to, std::string_view subject,
+                                  std::string_view payload) {
+  routing::message m;
+  m.subject = subject;
+  m.payload = payload;
+  m.producer.reactor = reactor::current()->index();
+  to.shard(m.producer.reactor).publish(m, nullptr);
+}
+
+void system_service::connected(const observe::connection_snapshot& client) {
+  const std::string subject = account_subject(client.account, "CONNECT");
+  if (silent_ || !wanted(subject)) return;
+  publish_here(*account_, subject, connect_json(card(), mark(), new_event(), client));
+}
+
+void system_service::disconnected(const observe::connection_snapshot& client) {
+  const std::string subject = account_subject(client.account, "DISCONNECT");
+  if (silent_ || !wanted(subject)) return;
+  event_mark event = new_event();
+  if (client.stop) event.at = *client.stop;
+  publish_here(*account_, subject, disconnect_json(card(), mark(), event, client, client.reason));
+}
+
+void system_service::refused(const observe::connection_snapshot& client, closed_reason reason,
+                             routing::account& account) {
+  if (silent_) return;
+  const std::string_view why = to_text(reason);
+  const std::string subject = "$SYS.SERVER." + parts_.server_id + ".CLIENT.AUTH.ERR";
+  if (wanted(subject))
+    publish_here(*account_, subject, disconnect_json(card(), mark(), new_event(), client, why));
+  routing::shard_actor& shard = account.shard(reactor::current()->index());
+  if (shard.core().has_interest(account_auth_error_subject))
+    publish_here(account, account_auth_error_subject,
+                 disconnect_json(card(), mark(), new_event(), client, why));
+}
+
+void system_service::account_changed(routing::account& account) {
+  // As the NATS server: the global account's connections are nobody's bill.
+  if (silent_ || account.name() == routing::global_account) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (account.connections() == 0) told_.erase(account.name());
+    else told_[account.name()] = reactor::current()->now();
+  }
+  tell_account(account);
+}
+
+void system_service::tell_account(routing::account& account) {
+  const std::string now = account_subject(account.name(), "SERVER.CONNS");
+  const std::string before = "$SYS.SERVER.ACCOUNT." + account.name() + ".CONNS";
+  const bool want_now = wanted(now), want_before = wanted(before);
+  if (!want_now && !want_before) return;
+  const event_mark event = new_event();
+  const observe::account_snapshot snapshot = snapshot_of(account);
+  if (want_before)
+    publish_here(*account_, before, account_connections_json(card(), mark(), event, snapshot));
+  if (want_now)
+    publish_here(*account_, now, account_connections_json(card(), mark(), event, snapshot));
+}
+
+// -- the end ---------------------------------------------------------------------------------------
+
+void system_service::announce_lame_duck() {
+  routing::run_on(client_.handle, [self = shared_from_this()](routing::internal_client&) {
+    self->publish_here(*self->account_, "$SYS.SERVER." + self->parts_.server_id + ".LAMEDUCK",
+                       server_info_json(self->card(), self->mark()));
+  });
+}
+
+void system_service::announce_shutdown(std::function<void()> done) {
+  routing::run_on(client_.handle, [self = shared_from_this(),
+                                   done = std::move(done)](routing::internal_client&) {
+    self->publish_here(*self->account_, "$SYS.SERVER." + self->parts_.server_id + ".SHUTDOWN",
+                       server_info_json(self->card(), self->mark()));
+    self->silent_ = true;
+    self->after_publish_.push_back(done);
+    self->parts_.home->flush_later(*self);
+  });
+}
+
+void system_service::at_turn_end() {
+  // Batches have left: what is sent from here comes behind them.
+  for (auto& done : std::exchange(after_publish_, {})) done();
+}
+
+// -- reactor 0 -------------------------------------------------------------------------------------
+
+void system_service::tick_fired(void* self, nanos now) {
+  static_cast<system_service*>(self)->on_tick(now);
+}
+
+void system_service::on_tick(nanos now) {
+  if (silent_) return;
+  std::vector<std::string> due;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& [name, at] : told_)
+      if (now - at >= connections_every) {
+        due.push_back(name);
+        at = now;
+      }
+  }
+  for (const std::string& name : due)
+    if (routing::account_ptr account = parts_.context->accounts->find(name)) tell_account(*account);
+  parts_.home->timers().arm(tick_timer_, now + tick_every);
+}
+
+void system_service::statsz_fired(void* self, nanos now) {
+  auto& s = *static_cast<system_service*>(self);
+  s.statsz_every_ = std::min(s.statsz_every_ * 2, statsz_every);
+  s.parts_.home->timers().arm(s.statsz_timer_, now + s.statsz_every_);
+  s.on_statsz(now);
+}
+
+void system_service::on_statsz(nanos now) {
+  // Who was told that this server leaves must not hear that it is there.
+  if (silent_ || parts_.context->lame_duck.load()) return;
+  if (!wanted(stats_subject_)) return;
+  const nanos apart = std::min(statsz_apart, statsz_every_);
+  if (now - last_statsz_ < apart) {
+    parts_.home->timers().arm(statsz_timer_, last_statsz_ + apart);
+    return;
+  }
+  last_statsz_ = now;
+  do_elsewhere([this] { send_statsz(stats_subject_); });
+}
+
+bool system_service::do_elsewhere(std::function<void()> job) {
+  if (waiting_.fetch_add(1) >= max_waiting) {
+    waiting_.fetch_sub(1);
+    return false;
+  }
+  auto task = std::make_shared<const std::function<void()>>(
+    [self = shared_from_this(), job = std::move(job)] {
+      self->waiting_.fetch_sub(1);
+      std::lock_guard lock(self->working_);
+      if (self->closed_) return;
+      try {
+        job();
+      } catch (const std::exception& e) {
+        log::error("System account: a request failed: {}", e.what());
+      }
+    });
+  handed_over(task.get());
+  caf::anon_send(worker_, std::move(task));
+  return true;
+}
+
+void system_service::on_request(const routing::internal_message& m) {
+  const system_subject what = parse_system_subject(m.subject, parts_.server_id);
+  if (what.call == system_call::none || silent_) return;
+  if (what.call == system_call::idz) {
+    if (!m.reply.empty()) answer(m.reply, server_id_json(card()));
+    return;
+  }
+  if (m.reply.empty()) {
+    // Without a reply the statistics go to where they always go, at once.
+    if (what.call != system_call::statsz) return;
+    last_statsz_ = parts_.home->now();
+  }
+  work w;
+  w.what = what;
+  w.account = std::string(what.account);
+  w.what.account = {};
+  w.reply = m.reply.empty() ? stats_subject_ : m.reply;
+  w.body = std::string(m.body());
+  w.requester = m.producer;
+  if (auto value = find_header(m.headers(), "Accept-Encoding")) w.encoding = accepted_encoding(*value);
+  if (auto value = find_header(m.headers(), "Nats-Request-Info")) w.client_info = std::string(*value);
+  const std::string reply_to = m.reply;
+  if (!do_elsewhere([this, w = std::move(w)]() mutable { serve(w); }) && !reply_to.empty())
+    answer(reply_to, refusal_json(card(), mark(), 503, "too many system requests are waiting"));
+}
+
+} // namespace troupe

@@ -1,0 +1,164 @@
+// The system account of a node: answers requests on `$SYS.REQ`, and tells of connections, accounts,
+// statistics and the end.
+//
+// Requests come to an internal client on reactor 0 and are answered on a thread of their own, since
+// they ask all reactors and wait; replies go out through the internal client. What waits there is
+// bounded. Events of sessions are published on the session's own reactor, and built only where
+// somebody listens.
+//
+// Made before the first reactor runs; lives as long as the node.
+#pragma once
+
+#include <caf/actor_system.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actors/reactor/reactor.hpp"
+#include "actors/routing/internal_client.hpp"
+#include "actors/session/node_context.hpp"
+#include "actors/session/session_events.hpp"
+#include "actors/session/session_messages.hpp"
+#include "actors/system/system_json.hpp"
+#include "actors/system/system_request.hpp"
+#include "protocol/compress/content.hpp"
+
+namespace troupe {
+
+/// What the process around the node contributes. Called on the service's own thread.
+struct system_hooks {
+  struct usage {
+    int64_t memory_bytes = 0;
+    double cpu_percent = 0;
+  };
+  /// A monitoring page as JSON, for the parameters of its URL. Not there: such requests are refused.
+  std::function<result<std::string>(system_call page, const std::string& query)> page;
+  std::function<usage()> measure;
+};
+
+struct system_parts {
+  caf::actor_system* system = nullptr;
+  reactor* home = nullptr;
+  std::shared_ptr<node_context> context;
+  std::string server_id;
+  unsigned reactors = 1;
+  system_hooks hooks;
+  /// Reads the configuration again and waits for the outcome.
+  std::function<result<void>()> reload;
+};
+
+/// Something that takes its time; done on the service's thread, one after the other.
+using system_job_ptr = std::shared_ptr<const std::function<void()>>;
+using system_worker_handle = caf::typed_actor<caf::reacts_to<system_job_ptr>>;
+
+class system_service final : public session_events,
+                             public turn_hook,
+                             public std::enable_shared_from_this<system_service> {
+public:
+  /// `account` is the system account.
+  system_service(system_parts parts, routing::account_ptr account);
+  ~system_service() override;
+
+  /// Subscribes to the requests. Once the hubs are known.
+  void open(std::vector<hub_handle> hubs);
+  /// Any thread: tells that lame duck mode begins.
+  void announce_lame_duck();
+  /// Any thread: tells that the server stops, then calls `done` on reactor 0, when all reactors have
+  /// been handed it. Nothing is told after it.
+  void announce_shutdown(std::function<void()> done);
+  /// Any thread: ends the internal client; it must be gone before the shards are.
+  void end_client();
+  /// Any thread but the service's: no request is worked on any more when it returns.
+  void close();
+
+  // session_events
+  void connected(const observe::connection_snapshot& client) override;
+  void disconnected(const observe::connection_snapshot& client) override;
+  void refused(const observe::connection_snapshot& client, closed_reason reason,
+               routing::account& account) override;
+  void account_changed(routing::account& account) override;
+  // turn_hook
+  void at_turn_end() override;
+
+private:
+  /// A request under way.
+  struct work {
+    system_subject what;
+    std::string account;  // of the subject
+    std::string reply, body;
+    content_encoding encoding = content_encoding::none;
+    std::string client_info;  // the requester, as an import tells of it
+    routing::producer_ref requester;
+    request_options options;
+  };
+  // Anywhere.
+  server_card card() const;
+  message_mark mark() { return {seq_.fetch_add(1) + 1, observe::wall_now()}; }
+  event_mark new_event();
+  observe::account_snapshot snapshot_of(const routing::account& account) const;
+  void answer(const std::string& to, std::string payload, content_encoding encoding = {});
+
+  // On a session's reactor.
+  bool wanted(std::string_view subject) const;
+  void publish_here(routing::account& to, std::string_view subject, std::string_view payload);
+  void tell_account(routing::account& account);
+
+  // On reactor 0.
+  void on_request(const routing::internal_message& m);
+  void on_tick(nanos now);
+  void on_statsz(nanos now);
+  bool do_elsewhere(std::function<void()> job);
+  static void tick_fired(void* self, nanos now);
+  static void statsz_fired(void* self, nanos now);
+
+  // On the service's thread.
+  void serve(work& w);
+  void serve_page(const work& w);
+  void serve_account_info(const work& w);
+  void serve_account_statz(const work& w);
+  void serve_account_conns(const work& w);
+  void serve_reload(const work& w);
+  void serve_kick(const work& w);
+  void serve_lame_duck(const work& w);
+  void serve_user_info(const work& w);
+  void serve_subscribers(const work& w);
+  void send_statsz(const std::string& to);
+  void reply(const work& w, std::string_view data);
+  void refuse(const work& w, int code, std::string_view why, bool null_data = false);
+  uint64_t count_subscribers(const std::string& account, const std::string& subject,
+                             const std::string& queue);
+
+  system_parts parts_;
+  routing::account_ptr account_;
+  routing::spawned_internal_client client_;
+  std::vector<hub_handle> hubs_;
+  system_worker_handle worker_;
+  std::string stats_subject_;
+  wall_time started_;
+  std::atomic<uint64_t> seq_{0};
+  std::atomic<int> waiting_{0};  // jobs of the worker
+  std::atomic<bool> silent_{false};
+  std::mutex working_;  // held while a job runs
+  bool closed_ = false;  // under working_
+
+  mutable std::mutex mutex_;  // of what follows
+  nuid event_ids_;
+  std::unordered_map<std::string, nanos> told_;  // account -> when its connections were last told
+
+  timer tick_timer_;  // of reactor 0, as what follows
+  timer statsz_timer_;
+  nanos statsz_every_;
+  nanos last_statsz_;
+  std::vector<std::function<void()>> after_publish_;
+};
+
+} // namespace troupe
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::system_job_ptr)

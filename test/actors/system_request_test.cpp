@@ -1,0 +1,120 @@
+// Subjects and bodies of requests to the system account.
+#include <algorithm>
+
+#include "actors/system/system_request.hpp"
+#include "test/catch.hpp"
+
+using namespace troupe;
+
+namespace {
+
+constexpr std::string_view id = "NSERVER";
+
+std::string refusal(system_call call, std::string_view body) {
+  auto options = parse_request_options(call, body);
+  return options ? "accepted" : options.error().context;
+}
+
+std::string query(system_call call, std::string_view body) {
+  auto options = parse_request_options(call, body);
+  return options ? url_query(options->params) : "refused: " + options.error().context;
+}
+
+} // namespace
+
+TEST_CASE("system request: subjects name a service, for all servers, one, or one account", "[system]") {
+  auto call = [](std::string_view subject) { return parse_system_subject(subject, id).call; };
+  CHECK(call("$SYS.REQ.SERVER.PING") == system_call::statsz);
+  CHECK(call("$SYS.REQ.SERVER.PING.VARZ") == system_call::varz);
+  CHECK(call("$SYS.REQ.SERVER.NSERVER.HEALTHZ") == system_call::healthz);
+  CHECK(call("$SYS.REQ.SERVER.NSERVER.KICK") == system_call::kick);
+  CHECK(call("$SYS.REQ.SERVER.PING.KICK") == system_call::none);
+  CHECK(call("$SYS.REQ.SERVER.OTHER.VARZ") == system_call::none);
+  CHECK(call("$SYS.REQ.SERVER.NSERVER") == system_call::none);
+  CHECK(call("$SYS.REQ.SERVER.NSERVER.VARZ.x") == system_call::none);
+  CHECK(call("$SYS.REQ.USER.INFO") == system_call::user_info);
+  CHECK(call("$SYS.DEBUG.SUBSCRIBERS") == system_call::debug_subscribers);
+  CHECK(call("$SYS.REQ.ACCOUNT.NSUBS") == system_call::account_nsubs);
+  CHECK(call("$SYS.REQ.ACCOUNT.A.NOTHING") == system_call::none);
+  CHECK(call("") == system_call::none);
+  CHECK(call("$SYS.REQ.ACCOUNT.") == system_call::none);
+
+  auto ping = parse_system_subject("$SYS.REQ.ACCOUNT.PING.STATZ", id);
+  CHECK(ping.call == system_call::account_statz);
+  CHECK_FALSE(ping.one_account);
+  auto one = parse_system_subject("$SYS.REQ.ACCOUNT.A.CONNZ", id);
+  CHECK(one.call == system_call::connz);
+  CHECK(one.account == "A");
+  CHECK(one.one_account);
+  CHECK(parse_system_subject("$SYS.REQ.USER.A.INFO", id).account == "A");
+}
+
+TEST_CASE("system request: every filter is listened to once, and leads to a service", "[system]") {
+  auto filters = system_filters(id);
+  auto sorted = filters;
+  std::sort(sorted.begin(), sorted.end());
+  CHECK(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end());
+  for (std::string filter : filters) {
+    std::replace(filter.begin(), filter.end(), '*', 'A');
+    INFO(filter);
+    CHECK(parse_system_subject(filter, id).call != system_call::none);
+  }
+}
+
+TEST_CASE("system request: filters name servers by part, exactly, by tags and by domain", "[system]") {
+  server_identity server{.name = "east-1", .cluster = "east", .host = "10.0.0.1", .domain = "hub",
+                         .tags = {"ssd", "az:1"}};
+  auto meant = [&](std::string_view body) {
+    auto options = parse_request_options(system_call::varz, body);
+    REQUIRE(options);
+    return applies_to(options->filter, server);
+  };
+  CHECK(meant(""));
+  CHECK(meant("{}"));
+  CHECK(meant(R"({"server_name":"east"})"));
+  CHECK_FALSE(meant(R"({"server_name":"east","exact_match":true})"));
+  CHECK(meant(R"({"server_name":"east-1","cluster":"east","host":"10.0.0.1","exact_match":true})"));
+  CHECK_FALSE(meant(R"({"cluster":"west"})"));
+  CHECK(meant(R"({"tags":["az:1","ssd"]})"));
+  CHECK_FALSE(meant(R"({"tags":["az:1","az:2"]})"));
+  CHECK(meant(R"({"domain":"hub"})"));
+  CHECK_FALSE(meant(R"({"domain":"hu"})"));
+}
+
+TEST_CASE("system request: options become the parameters of the page", "[system]") {
+  CHECK(query(system_call::connz, R"({"sort":"msgs_to","limit":5,"auth":true,"state":1,"cid":7})")
+        == "sort=msgs_to&limit=5&auth=true&state=closed&cid=7");
+  CHECK(query(system_call::connz, R"({"subscriptions":true,"subscriptions_detail":true})")
+        == "subs=detail");
+  CHECK(query(system_call::connz, R"({"SORT":"cid","unknown":[1,{"a":2}],"user":null})") == "sort=cid");
+  CHECK(query(system_call::subsz, R"({"test":"a b&c.>","account":"A"})") == "test=a%20b%26c.%3E&acc=A");
+  CHECK(query(system_call::accountz, R"({"account":"A"})") == "acc=A");
+  auto statz = parse_request_options(system_call::account_statz,
+                                     R"({"accounts":["A","B"],"include_unused":true})");
+  REQUIRE(statz);
+  CHECK(statz->accounts == std::vector<std::string>{"A", "B"});
+  CHECK(statz->include_unused);
+  auto kick = parse_request_options(system_call::kick, R"({"cid":18446744073709551615})");
+  REQUIRE(kick);
+  CHECK(kick->cid == UINT64_MAX);
+}
+
+TEST_CASE("system request: what does not fit is refused in the server's words", "[system]") {
+  CHECK(refusal(system_call::connz, R"({"limit":"x"})")
+        == "json: cannot unmarshal string into Go struct field ConnzEventOptions.ConnzOptions.limit "
+           "of type int");
+  CHECK(refusal(system_call::varz, R"({"tags":"x"})")
+        == "json: cannot unmarshal string into Go struct field "
+           "VarzEventOptions.EventFilterOptions.tags of type []string");
+  CHECK(refusal(system_call::connz, R"({"cid":-3})")
+        == "json: cannot unmarshal number -3 into Go struct field "
+           "ConnzEventOptions.ConnzOptions.cid of type uint64");
+  CHECK(refusal(system_call::connz, "[1]")
+        == "json: cannot unmarshal array into Go value of type server.ConnzEventOptions");
+  CHECK(refusal(system_call::connz, " ") == "unexpected end of JSON input");
+  CHECK(refusal(system_call::connz, "{").starts_with("invalid JSON"));
+  CHECK(refusal(system_call::connz, std::string(2000, '[')).starts_with("invalid JSON"));
+  CHECK(refusal(system_call::connz, "null") == "accepted");
+  CHECK(refusal(system_call::connz, "{\"user\":\"" + std::string(max_request_options_bytes, 'x') + "\"}")
+        == "request options of more than 65536 bytes");
+}
