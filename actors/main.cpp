@@ -14,7 +14,7 @@
 #include "actors/main/process_windows.hpp"
 #include "actors/main/send_signal.hpp"
 #include "actors/main/service_notify.hpp"
-#include "actors/main/system_pages.hpp"
+#include "actors/main/system_hooks.hpp"
 #include "actors/node/node.hpp"
 #include "actors/node/signal_source.hpp"
 #include "actors/observe/logger.hpp"
@@ -51,7 +51,7 @@ public:
       : cli_(cli), service_(service), node_(cli.options, make_hooks()), windows_(node_) {}
 
   int run() {
-    node_.serve_system_account(make_system_hooks(pages_));
+    node_.serve_system_account(make_system_hooks(windows_.pages()));
     auto listening = node_.start();
     log_banner(cli_, node_);
     if (!listening) {
@@ -93,7 +93,6 @@ private:
   service_notify& service_;
   node node_;
   process_windows windows_;
-  system_pages pages_{windows_.bridge()};
   bool failed_ = false;
 };
 

@@ -28,7 +28,6 @@ public:
   /// is called. Where both need the same port the old one has to go first.
   result<std::function<void()>> prepare(const reload_plan& plan);
   void close_monitor();
-  monitor_bridge& bridge() { return bridge_; }
   void remove_files() { ports_.remove(); }
 
   /// The monitoring pages, whether or not they are served over HTTP.

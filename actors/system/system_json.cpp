@@ -286,23 +286,4 @@ std::string user_info_json(const user_info& info) {
   });
 }
 
-std::string compact_json(std::string_view json) {
-  std::string out;
-  out.reserve(json.size());
-  bool in_text = false;
-  for (size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_text) {
-      out += c;
-      if (c == '\\' && i + 1 < json.size()) out += json[++i];
-      else if (c == '"') in_text = false;
-      continue;
-    }
-    if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
-    in_text = c == '"';
-    out += c;
-  }
-  return out;
-}
-
 } // namespace troupe

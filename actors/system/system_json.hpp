@@ -87,7 +87,4 @@ struct user_info {
 };
 std::string user_info_json(const user_info& info);
 
-/// JSON without blanks between its tokens. The text is valid JSON.
-std::string compact_json(std::string_view json);
-
 } // namespace troupe

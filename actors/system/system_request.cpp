@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <span>
 
 #include "protocol/json/reader.hpp"
+#include "protocol/json/writer.hpp"
 
 namespace troupe {
 
@@ -19,7 +19,7 @@ struct named_call {
   system_call call;
 };
 
-constexpr std::array<named_call, 15> pages{{
+constexpr std::array<named_call, 16> pages{{
   {"IDZ", system_call::idz},
   {"STATSZ", system_call::statsz},
   {"VARZ", system_call::varz},
@@ -35,6 +35,7 @@ constexpr std::array<named_call, 15> pages{{
   {"EXPVARZ", system_call::expvarz},
   {"IPQUEUESZ", system_call::ipqueuesz},
   {"RAFTZ", system_call::raftz},
+  {"ACTORZ", system_call::actorz},  // ours
 }};
 constexpr std::array<named_call, 3> orders{{
   {"RELOAD", system_call::reload},
@@ -56,7 +57,6 @@ constexpr std::string_view account_prefix = "$SYS.REQ.ACCOUNT.";
 constexpr std::string_view user_prefix = "$SYS.REQ.USER.";
 constexpr std::string_view debug_subject = "$SYS.DEBUG.SUBSCRIBERS";
 constexpr std::string_view nsubs_subject = "$SYS.REQ.ACCOUNT.NSUBS";
-constexpr std::string_view own_user_info = "$SYS.REQ.USER.INFO";
 
 system_call find(std::span<const named_call> list, std::string_view name) {
   for (const named_call& one : list)
@@ -87,12 +87,10 @@ system_subject of_account(std::string_view rest) {
 
 enum class field_type : uint8_t { text, flag, integer, unsigned_integer, texts, sort_order, state };
 
-/// One member of a request's options: its type, the part of Go's structure that has it, and the
-/// parameter of the page's URL that means the same.
+/// One member of a request's options.
 struct field {
   std::string_view name;
   field_type type;
-  std::string_view param;
 };
 
 struct request_shape {
@@ -103,68 +101,68 @@ struct request_shape {
 };
 
 using enum field_type;
-constexpr std::array<field, 6> filter_fields{{{"server_name", text, {}},
-                                              {"cluster", text, {}},
-                                              {"host", text, {}},
-                                              {"exact_match", flag, {}},
-                                              {"tags", texts, {}},
-                                              {"domain", text, {}}}};
-constexpr std::array<field, 12> connz_fields{{{"sort", sort_order, "sort"},
-                                              {"auth", flag, "auth"},
-                                              {"subscriptions", flag, "subs"},
-                                              {"subscriptions_detail", flag, "subs=detail"},
-                                              {"offset", integer, "offset"},
-                                              {"limit", integer, "limit"},
-                                              {"cid", unsigned_integer, "cid"},
-                                              {"mqtt_client", text, "mqtt_client"},
-                                              {"state", state, "state"},
-                                              {"user", text, "user"},
-                                              {"acc", text, "acc"},
-                                              {"filter_subject", text, "filter_subject"}}};
-constexpr std::array<field, 5> subsz_fields{{{"offset", integer, "offset"},
-                                             {"limit", integer, "limit"},
-                                             {"subscriptions", flag, "subs"},
-                                             {"account", text, "acc"},
-                                             {"test", text, "test"}}};
+constexpr std::array<field, 6> filter_fields{{{"server_name", text},
+                                              {"cluster", text},
+                                              {"host", text},
+                                              {"exact_match", flag},
+                                              {"tags", texts},
+                                              {"domain", text}}};
+constexpr std::array<field, 12> connz_fields{{{"sort", sort_order},
+                                              {"auth", flag},
+                                              {"subscriptions", flag},
+                                              {"subscriptions_detail", flag},
+                                              {"offset", integer},
+                                              {"limit", integer},
+                                              {"cid", unsigned_integer},
+                                              {"mqtt_client", text},
+                                              {"state", state},
+                                              {"user", text},
+                                              {"acc", text},
+                                              {"filter_subject", text}}};
+constexpr std::array<field, 5> subsz_fields{{{"offset", integer},
+                                             {"limit", integer},
+                                             {"subscriptions", flag},
+                                             {"account", text},
+                                             {"test", text}}};
 constexpr std::array<field, 2> routez_fields{
-  {{"subscriptions", flag, "subs"}, {"subscriptions_detail", flag, "subs=detail"}}};
-constexpr std::array<field, 5> gatewayz_fields{{{"name", text, "gw_name"},
-                                                {"accounts", flag, "accs"},
-                                                {"account_name", text, "acc_name"},
-                                                {"subscriptions", flag, "subs"},
-                                                {"subscriptions_detail", flag, "subs=detail"}}};
+  {{"subscriptions", flag}, {"subscriptions_detail", flag}}};
+constexpr std::array<field, 5> gatewayz_fields{{{"name", text},
+                                                {"accounts", flag},
+                                                {"account_name", text},
+                                                {"subscriptions", flag},
+                                                {"subscriptions_detail", flag}}};
 constexpr std::array<field, 2> leafz_fields{
-  {{"subscriptions", flag, "subs"}, {"account", text, "acc"}}};
-constexpr std::array<field, 1> accountz_fields{{{"account", text, "acc"}}};
-constexpr std::array<field, 2> statz_fields{{{"accounts", texts, {}}, {"include_unused", flag, {}}}};
-constexpr std::array<field, 11> jsz_fields{{{"account", text, "acc"},
-                                            {"accounts", flag, "accounts"},
-                                            {"streams", flag, "streams"},
-                                            {"consumer", flag, "consumers"},
-                                            {"direct_consumer", flag, "direct-consumers"},
-                                            {"config", flag, "config"},
-                                            {"leader_only", flag, "leader-only"},
-                                            {"offset", integer, "offset"},
-                                            {"limit", integer, "limit"},
-                                            {"raft", flag, "raft"},
-                                            {"stream_leader_only", flag, "stream-leader-only"}}};
+  {{"subscriptions", flag}, {"account", text}}};
+constexpr std::array<field, 1> accountz_fields{{{"account", text}}};
+constexpr std::array<field, 2> statz_fields{{{"accounts", texts}, {"include_unused", flag}}};
+constexpr std::array<field, 11> jsz_fields{{{"account", text},
+                                            {"accounts", flag},
+                                            {"streams", flag},
+                                            {"consumer", flag},
+                                            {"direct_consumer", flag},
+                                            {"config", flag},
+                                            {"leader_only", flag},
+                                            {"offset", integer},
+                                            {"limit", integer},
+                                            {"raft", flag},
+                                            {"stream_leader_only", flag}}};
 constexpr std::array<field, 9> healthz_fields{
-  {{"js-enabled", flag, "js-enabled"},
-   {"js-enabled-only", flag, "js-enabled-only"},
-   {"js-server-only", flag, "js-server-only"},
-   {"js-meta-only", flag, "js-meta-only"},
-   {"leaf-remotes-connected", flag, "leaf-remotes-connected"},
-   {"account", text, "account"},
-   {"stream", text, "stream"},
-   {"consumer", text, "consumer"},
-   {"details", flag, "details"}}};
+  {{"js-enabled", flag},
+   {"js-enabled-only", flag},
+   {"js-server-only", flag},
+   {"js-meta-only", flag},
+   {"leaf-remotes-connected", flag},
+   {"account", text},
+   {"stream", text},
+   {"consumer", text},
+   {"details", flag}}};
 constexpr std::array<field, 3> profilez_fields{
-  {{"name", text, "name"}, {"debug", integer, "debug"}, {"duration", integer, "duration"}}};
-constexpr std::array<field, 2> ipqueuesz_fields{{{"all", flag, "all"}, {"filter", text, "queues"}}};
-constexpr std::array<field, 2> raftz_fields{{{"account", text, "acc"}, {"group", text, "group"}}};
-constexpr std::array<field, 1> client_fields{{{"cid", unsigned_integer, {}}}};
+  {{"name", text}, {"debug", integer}, {"duration", integer}}};
+constexpr std::array<field, 2> ipqueuesz_fields{{{"all", flag}, {"filter", text}}};
+constexpr std::array<field, 2> raftz_fields{{{"account", text}, {"group", text}}};
+constexpr std::array<field, 1> client_fields{{{"cid", unsigned_integer}}};
 constexpr std::array<field, 3> nsubs_fields{
-  {{"acc", text, {}}, {"subject", text, {}}, {"queue", text, {}}}};
+  {{"acc", text}, {"subject", text}, {"queue", text}}};
 
 const request_shape& shape_of(system_call call) {
   static constexpr std::array<request_shape, 20> shapes{{
@@ -285,7 +283,7 @@ private:
     if (!value.is_number()) return wrong();
     const bool fits = f.type == unsigned_integer ? value.is_uint64() : value.is_int64();
     if (!fits) return mismatch(f, part, go_value(value), go_type(f.type));
-    set_number(f, value);
+    if (f.name == "cid") out_.cid = uint64_t(value);
     return {};
   }
 
@@ -303,7 +301,6 @@ private:
   }
 
   void set_text(const field& f, std::string value) {
-    if (!f.param.empty()) return param(f.param, std::move(value));
     if (f.name == "server_name") out_.filter.name = std::move(value);
     else if (f.name == "cluster") out_.filter.cluster = std::move(value);
     else if (f.name == "host") out_.filter.host = std::move(value);
@@ -315,35 +312,6 @@ private:
   void set_flag(const field& f, bool on) {
     if (f.name == "exact_match") out_.filter.exact = on;
     else if (f.name == "include_unused") out_.include_unused = on;
-    else if (f.param == "subs=detail") {
-      if (on) param("subs", "detail");
-    } else if (f.param == "subs") {
-      if (on && !has("subs")) param("subs", "true");
-    } else param(f.param, on ? "true" : "false");
-  }
-  void set_number(const field& f, const element& value) {
-    if (f.type == state) {
-      constexpr std::array<std::string_view, 3> names{"open", "closed", "any"};
-      const int64_t n = value.get_int64();
-      return param(f.param, std::string(n >= 0 && n < 3 ? names[static_cast<size_t>(n)] : "open"));
-    }
-    std::string text = f.type == unsigned_integer ? std::to_string(uint64_t(value))
-                                                  : std::to_string(int64_t(value));
-    if (!f.param.empty()) param(f.param, std::move(text));
-    if (f.name == "cid") out_.cid = uint64_t(value);
-  }
-
-  bool has(std::string_view name) const {
-    return std::any_of(out_.params.begin(), out_.params.end(),
-                       [&](const auto& p) { return p.first == name; });
-  }
-  void param(std::string_view name, std::string value) {
-    for (auto& p : out_.params)
-      if (p.first == name) {
-        p.second = std::move(value);
-        return;
-      }
-    out_.params.emplace_back(name, std::move(value));
   }
 
   const request_shape& shape_;
@@ -359,7 +327,6 @@ bool blank(std::string_view text) {
 system_subject parse_system_subject(std::string_view subject, std::string_view server_id) {
   if (subject == debug_subject) return {.call = system_call::debug_subscribers, .account = {}};
   if (subject == nsubs_subject) return {.call = system_call::account_nsubs, .account = {}};
-  if (subject == own_user_info) return {.call = system_call::user_info, .account = {}};
   if (subject.starts_with(server_prefix))
     return of_server(subject.substr(server_prefix.size()), server_id);
   if (subject.starts_with(account_prefix)) return of_account(subject.substr(account_prefix.size()));
@@ -384,7 +351,6 @@ std::vector<std::string> system_filters(std::string_view server_id) {
   for (const named_call& what : about_accounts) all.push_back(account + "*." + std::string(what.name));
   all.emplace_back(nsubs_subject);
   all.push_back(std::string(user_prefix) + "*.INFO");
-  all.emplace_back(own_user_info);  // of users of the system account itself
   all.emplace_back(debug_subject);
   return all;
 }
@@ -416,47 +382,26 @@ result<request_options> parse_request_options(system_call call, std::string_view
   return options;
 }
 
-std::string url_query(const std::vector<std::pair<std::string, std::string>>& params) {
-  constexpr std::string_view hex = "0123456789ABCDEF";
-  std::string out;
-  auto escaped = [&](std::string_view text) {
-    for (char c : text) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (std::isalnum(byte) || c == '-' || c == '_' || c == '.' || c == '~') {
-        out += c;
-      } else {
-        out += '%';
-        out += hex[byte >> 4];
-        out += hex[byte & 15];
-      }
-    }
-  };
-  for (auto& [name, value] : params) {
-    if (!out.empty()) out += '&';
-    escaped(name);
-    out += '=';
-    escaped(value);
+std::string options_of_account(system_call call, std::string_view body, std::string_view account) {
+  std::string options = "{}";
+  if (!blank(body)) {
+    json_reader reader;
+    if (auto document = reader.read(body); document && document->is_object())
+      options = simdjson::minify(*document);
   }
-  return out;
+  options.pop_back();
+  if (options.size() > 1) options += ',';
+  // The last member of a name counts.
+  options += call == system_call::connz ? "\"acc\":" : "\"account\":";
+  append_json_string(options, account);
+  if (call == system_call::subsz) options += ",\"subscriptions\":true";
+  return options + '}';
 }
 
-std::string_view page_path(system_call call) {
-  switch (call) {
-    case system_call::varz: return "/varz";
-    case system_call::subsz: return "/subsz";
-    case system_call::connz: return "/connz";
-    case system_call::routez: return "/routez";
-    case system_call::gatewayz: return "/gatewayz";
-    case system_call::leafz: return "/leafz";
-    case system_call::accountz: return "/accountz";
-    case system_call::jsz: return "/jsz";
-    case system_call::healthz: return "/healthz";
-    case system_call::profilez: return "/profilez";
-    case system_call::expvarz: return "/debug/vars";
-    case system_call::ipqueuesz: return "/ipqueuesz";
-    case system_call::raftz: return "/raftz";
-    default: return {};
-  }
+std::string_view page_name(system_call call) {
+  for (const named_call& page : pages)
+    if (page.call == call) return page.name;
+  return {};
 }
 
 } // namespace troupe

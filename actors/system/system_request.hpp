@@ -33,6 +33,7 @@ enum class system_call : uint8_t {
   expvarz,
   ipqueuesz,
   raftz,
+  actorz,
   // Orders to one server.
   reload,
   kick,
@@ -76,21 +77,19 @@ bool applies_to(const request_filter& filter, const server_identity& server);
 
 struct request_options {
   request_filter filter;
-  /// Parameters of the page, by the names and in the values that its URL has.
-  std::vector<std::pair<std::string, std::string>> params;
   uint64_t cid = 0;                   // kick, ldm
   std::vector<std::string> accounts;  // statz of accounts
   bool include_unused = false;
   std::string account, subject, queue;  // nsubs
 };
 
-/// Reads a request's body; an empty one has no options.
+/// Reads a request's body and checks the types of a page's options; an empty one has none.
 result<request_options> parse_request_options(system_call call, std::string_view body);
 
-/// "k=v&k2=v2", with what a URL cannot hold escaped.
-std::string url_query(const std::vector<std::pair<std::string, std::string>>& params);
+/// A body that was accepted, for a page about that account alone.
+std::string options_of_account(system_call call, std::string_view body, std::string_view account);
 
-/// The name of a page in the monitoring URLs: "/varz". Empty for what is no page.
-std::string_view page_path(system_call call);
+/// The name of a page, "VARZ". Empty for what is no page.
+std::string_view page_name(system_call call);
 
 } // namespace troupe

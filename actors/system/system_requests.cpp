@@ -84,6 +84,7 @@ void system_service::serve(work& w) {
     case system_call::reload: return serve_reload(w);
     case system_call::kick: return serve_kick(w);
     case system_call::ldm: return serve_lame_duck(w);
+    case system_call::profilez: return serve_profile(w);
     case system_call::account_info: return serve_account_info(w);
     case system_call::account_statz: return serve_account_statz(w);
     case system_call::account_conns: return serve_account_conns(w);
@@ -96,27 +97,36 @@ void system_service::serve(work& w) {
 
 void system_service::serve_page(const work& w) {
   if (!parts_.hooks.page) return refuse(w, failed, "monitoring pages are not available");
-  auto params = w.options.params;
   if (w.what.one_account && w.what.call == system_call::jsz)
     return refuse(w, failed, "jetstream not enabled", true);
-  if (w.what.one_account) {
-    std::erase_if(params, [](const auto& p) { return p.first == "acc"; });
-    params.emplace_back("acc", w.account);
-    if (w.what.call == system_call::subsz) {
-      std::erase_if(params, [](const auto& p) { return p.first == "subs"; });
-      params.emplace_back("subs", "true");
-    }
-  }
-  auto page = parts_.hooks.page(w.what.call, url_query(params));
-  if (!page) return refuse(w, failed, page.error().context, fails_with_null(w.what.call));
-  reply(w, compact_json(*page));
+  const std::string options =
+    w.what.one_account ? options_of_account(w.what.call, w.body, w.account) : w.body;
+  auto page = parts_.hooks.page(page_name(w.what.call), options);
+  if (page.silent) return;
+  // No group is a failure over HTTP only.
+  if (page.error_code != 0 && w.what.call == system_call::raftz) return reply(w, "{}");
+  if (page.error_code != 0)
+    return refuse(w, page.error_code, page.error,
+                  page.error_code == failed && fails_with_null(w.what.call));
+  reply(w, page.data);
+}
+
+void system_service::serve_profile(const work& w) {
+  json_reader reader;
+  std::string_view name;
+  auto options = reader.read(w.body.empty() ? "{}" : std::string_view(w.body));
+  if (options && options->is_object() && options->at_key("name").get(name) != simdjson::SUCCESS) name = {};
+  std::string data = R"({"profile":null,"error":)";
+  append_json_string(data, name.empty() ? std::string("Profile name not specified")
+                                        : "Profile \"" + std::string(name) + "\" not found");
+  reply(w, data + '}');
 }
 
 void system_service::serve_account_info(const work& w) {
   if (!parts_.hooks.page) return refuse(w, failed, "monitoring pages are not available");
-  auto page = parts_.hooks.page(system_call::accountz, url_query({{"acc", w.account}}));
-  if (!page) return refuse(w, failed, page.error().context, true);
-  reply(w, member_of(*page, "account_detail"));
+  auto page = parts_.hooks.page("ACCOUNTZ", options_of_account(system_call::accountz, {}, w.account));
+  if (page.error_code != 0) return refuse(w, page.error_code, page.error, true);
+  reply(w, member_of(page.data, "account_detail"));
 }
 
 void system_service::serve_account_statz(const work& w) {
@@ -210,11 +220,6 @@ void system_service::serve_user_info(const work& w) {
   if (!who->account.empty() && parts_.context->accounts->find(who->account))
     info.account_name = who->account;
   info.user_name = who->name_tag;
-  if (rules && !w.what.one_account) {
-    info.user = rules->name;
-    info.account = info.account_name = rules->account;
-    info.user_name = rules->name_tag;
-  }
   if (rules) {
     if (rules->listed) info.permissions = &*rules->listed;
     if (rules->expires_at_s != 0)

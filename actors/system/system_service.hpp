@@ -38,8 +38,14 @@ struct system_hooks {
     int64_t memory_bytes = 0;
     double cpu_percent = 0;
   };
-  /// A monitoring page as JSON, for the parameters of its URL. Not there: such requests are refused.
-  std::function<result<std::string>(system_call page, const std::string& query)> page;
+  struct page_answer {
+    std::string data;  // compact JSON
+    int error_code = 0;
+    std::string error;    // with a code
+    bool silent = false;  // nothing is answered
+  };
+  /// A monitoring page by its name, "VARZ", for options in JSON. Not there: all are refused.
+  std::function<page_answer(std::string_view page, std::string_view options)> page;
   std::function<usage()> measure;
 };
 
@@ -121,6 +127,7 @@ private:
   // On the service's thread.
   void serve(work& w);
   void serve_page(const work& w);
+  void serve_profile(const work& w);
   void serve_account_info(const work& w);
   void serve_account_statz(const work& w);
   void serve_account_conns(const work& w);

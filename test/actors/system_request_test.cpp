@@ -15,11 +15,6 @@ std::string refusal(system_call call, std::string_view body) {
   return options ? "accepted" : options.error().context;
 }
 
-std::string query(system_call call, std::string_view body) {
-  auto options = parse_request_options(call, body);
-  return options ? url_query(options->params) : "refused: " + options.error().context;
-}
-
 } // namespace
 
 TEST_CASE("system request: subjects name a service, for all servers, one, or one account", "[system]") {
@@ -32,7 +27,7 @@ TEST_CASE("system request: subjects name a service, for all servers, one, or one
   CHECK(call("$SYS.REQ.SERVER.OTHER.VARZ") == system_call::none);
   CHECK(call("$SYS.REQ.SERVER.NSERVER") == system_call::none);
   CHECK(call("$SYS.REQ.SERVER.NSERVER.VARZ.x") == system_call::none);
-  CHECK(call("$SYS.REQ.USER.INFO") == system_call::user_info);
+  CHECK(call("$SYS.REQ.USER.INFO") == system_call::none);  // an import leads to the account's
   CHECK(call("$SYS.DEBUG.SUBSCRIBERS") == system_call::debug_subscribers);
   CHECK(call("$SYS.REQ.ACCOUNT.NSUBS") == system_call::account_nsubs);
   CHECK(call("$SYS.REQ.ACCOUNT.A.NOTHING") == system_call::none);
@@ -81,14 +76,13 @@ TEST_CASE("system request: filters name servers by part, exactly, by tags and by
   CHECK_FALSE(meant(R"({"domain":"hu"})"));
 }
 
-TEST_CASE("system request: options become the parameters of the page", "[system]") {
-  CHECK(query(system_call::connz, R"({"sort":"msgs_to","limit":5,"auth":true,"state":1,"cid":7})")
-        == "sort=msgs_to&limit=5&auth=true&state=closed&cid=7");
-  CHECK(query(system_call::connz, R"({"subscriptions":true,"subscriptions_detail":true})")
-        == "subs=detail");
-  CHECK(query(system_call::connz, R"({"SORT":"cid","unknown":[1,{"a":2}],"user":null})") == "sort=cid");
-  CHECK(query(system_call::subsz, R"({"test":"a b&c.>","account":"A"})") == "test=a%20b%26c.%3E&acc=A");
-  CHECK(query(system_call::accountz, R"({"account":"A"})") == "acc=A");
+TEST_CASE("system request: options of its own and of a page for one account", "[system]") {
+  CHECK(options_of_account(system_call::connz, R"( {"acc" : "B", "limit" : 3} )", "A\"")
+        == R"({"acc":"B","limit":3,"acc":"A\""})");
+  CHECK(options_of_account(system_call::subsz, "", "A") == R"({"account":"A","subscriptions":true})");
+  CHECK(options_of_account(system_call::leafz, "null", "A") == R"({"account":"A"})");
+  CHECK(page_name(system_call::varz) == "VARZ");
+  CHECK(page_name(system_call::kick).empty());
   auto statz = parse_request_options(system_call::account_statz,
                                      R"({"accounts":["A","B"],"include_unused":true})");
   REQUIRE(statz);

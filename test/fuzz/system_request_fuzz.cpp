@@ -1,5 +1,5 @@
-// Requests to the system account: no subject and no body does harm, a URL made of options has only
-// what a URL may hold, and every page asked for has a path.
+// Requests to the system account: no subject and no body does harm, and options that were accepted
+// are accepted again when they are narrowed to one account.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -22,9 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (options.error().context.empty()) std::abort();
     return 0;
   }
-  for (char c : url_query(options->params))
-    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 127) std::abort();
-  if (!options->params.empty() && page_path(what.call).empty()) std::abort();
+  const std::string narrowed = options_of_account(what.call, body, what.account);
+  if (!narrowed.starts_with('{') || !narrowed.ends_with('}')) std::abort();
+  if (!parse_request_options(what.call, narrowed) && narrowed.size() <= max_request_options_bytes)
+    std::abort();
   (void)applies_to(options->filter, {.name = "n", .cluster = "c", .host = "h", .domain = "", .tags = {}});
   return 0;
 }

@@ -376,6 +376,41 @@ class WithoutSystemAccount(WireCase):
         self.assertIn(b"503", c.read_op())
 
 
+class OtherAccounts(SystemCase):
+    """What every account may ask about itself, and about nobody else."""
+
+    def user(self, name):
+        c = self.login(name, no_responders=True)
+        c.send("SUB inbox.> 1\r\n").fence()
+        return c
+
+    def test_own_user(self):
+        got = self.ask(self.user("a"), "$SYS.REQ.USER.INFO")
+        self.check(got["server"], SERVER)
+        self.assertEqual(got["data"], {"user": "a", "account": "A", "account_name": "A"})
+        got = self.ask(self.user("r"), "$SYS.REQ.USER.INFO")["data"]
+        allowed = got["permissions"]["publish"].pop("allow")
+        self.assertEqual(sorted(allowed), ["$SYS.REQ.>", "x"])
+        self.assertEqual(got, {"user": "r", "account": "A", "account_name": "A",
+                               "permissions": {"publish": {}, "subscribe": {"deny": ["z"]}}})
+
+    def test_own_connections_and_statistics(self):
+        a, _ = self.user("a"), self.login("sys")
+        for subject in ("$SYS.REQ.SERVER.PING.CONNZ", "$SYS.REQ.ACCOUNT.PING.CONNZ"):
+            got = self.ask(a, subject, {"acc": "$SYS"})["data"]
+            self.assertEqual([x["cid"] for x in got["connections"]], [a.info["client_id"]])
+        got = self.ask(a, "$SYS.REQ.ACCOUNT.PING.STATZ", {"accounts": ["$SYS"]})["data"]["account_statz"]
+        self.assertEqual([(x["acc"], x["conns"]) for x in got], [("A", 1)])
+
+    def test_the_rest_is_closed_to_them(self):
+        c = self.user("a")
+        for subject in ("$SYS.REQ.SERVER.PING", "$SYS.REQ.SERVER.PING.VARZ", "$SYS.REQ.ACCOUNT.$SYS.CONNZ",
+                        "$SYS.REQ.USER.A.INFO", f"$SYS.REQ.SERVER.{c.info['server_id']}.KICK"):
+            with self.subTest(subject=subject):
+                c.send(pub(subject, b"{}", "inbox.x"))
+                self.assertIn(b"NATS/1.0 503", c.read_op())
+
+
 class InTheGlobalAccount(WireCase):
     def test_requests_of_other_accounts_are_not_served(self):
         c = self.client(headers=True, no_responders=True)

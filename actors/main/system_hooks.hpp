@@ -1,0 +1,12 @@
+// What the process contributes to the system account: the monitoring pages and its own usage.
+#pragma once
+
+#include "actors/system/system_service.hpp"
+#include "http/pages.hpp"
+
+namespace troupe {
+
+/// The pages must outlive the node.
+system_hooks make_system_hooks(http::pages& pages);
+
+} // namespace troupe
