@@ -140,7 +140,7 @@ TEST_CASE("live node: auto-unsubscribe is exact with publishers on all reactors"
     for (auto& r : runs) r.get();
     REQUIRE(sub->sync().size() == max);
   }
-  auto subs = n.it.subscriptions({});
+  auto subs = n.it.subscriptions({.list = false, .account = "$G"});
   REQUIRE(subs);
   CHECK(subs->stats.num_subscriptions == 0);
 }

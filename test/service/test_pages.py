@@ -30,7 +30,7 @@ class Users(unittest.TestCase):
         self.assertEqual((entry["authorized_user"], entry["name_tag"]), ("u", "$G"))
         self.assertNotIn("account", entry)  # the global account is not named
         self.assertNotIn("name_tag", self.server.json("/connz")["connections"][0])
-        sub, = self.server.json("/subsz?subs=1")["subscriptions_list"]
+        sub, = self.server.json("/subsz?subs=1&acc=$G")["subscriptions_list"]
         self.assertEqual((sub["account"], sub["account_tag"]), ("$G", "$G"))
         varz = self.server.json("/varz")
         self.assertIs(varz["auth_required"], True)
