@@ -96,7 +96,7 @@ private:
         && ec != beast::http::error::end_of_stream && ec != beast::http::error::partial_message;
     if (!broken_request) return close();
     auto refused = [](int status, const char* text) {
-      return response{status, "text/plain; charset=utf-8", text, false, false};
+      return response{status, "text/plain; charset=utf-8", text, false, false, {}};
     };
     if (ec == beast::http::error::header_limit || ec == beast::http::error::buffer_overflow)
       return answer(refused(431, "431 Request Header Fields Too Large"), false);
@@ -114,6 +114,12 @@ private:
     if (page.allow_any_origin) message_.set(field::access_control_allow_origin, "*");
     message_.set(field::content_type, page.content_type);
     if (page.no_sniff) message_.set("X-Content-Type-Options", "nosniff");
+    if (!page.security_policy.empty()) {
+      message_.set("Content-Security-Policy",
+                   {page.security_policy.data(), page.security_policy.size()});
+      message_.set("Referrer-Policy", "no-referrer");
+      message_.set(field::cache_control, "no-cache");
+    }
     message_.set(field::date, http_date());
     message_.content_length(page.body.size());
     message_.keep_alive(keep_alive);

@@ -3,6 +3,7 @@
 #include "http/endpoints/healthz.hpp"
 #include "http/endpoints/index.hpp"
 #include "http/open_metrics.hpp"
+#include "http/ui_files.hpp"
 
 #include <algorithm>
 
@@ -11,11 +12,11 @@ namespace troupe::http {
 namespace {
 
 response json(std::string body, int status = 200) {
-  return {status, "application/json", std::move(body), true, false};
+  return {status, "application/json", std::move(body), true, false, {}};
 }
 
 response text(int status, std::string body) {
-  return {status, "text/plain; charset=utf-8", std::move(body), false, false};
+  return {status, "text/plain; charset=utf-8", std::move(body), false, false, {}};
 }
 
 response failed(const troupe::error& e) {
@@ -143,6 +144,10 @@ response router::handle(std::string_view target) {
     if (!path.starts_with(base_path_)) return not_found();
     path.remove_prefix(base_path_.size());
   }
+  for (auto& file : ui_files())
+    if (file.path == path)
+      return {200, std::string(file.content_type), std::string(file.body), false, true,
+              ui_security_policy};
   auto found = std::find_if(std::begin(routes), std::end(routes),
                             [&](auto& r) { return r.path == path; });
   if (found == std::end(routes)) return not_found();

@@ -8,6 +8,7 @@
 
 #include <string>
 #include <string_view>
+#include <string_view>
 
 namespace troupe::http {
 
@@ -17,6 +18,7 @@ struct response {
   std::string body;
   bool allow_any_origin = false;
   bool no_sniff = false;
+  std::string_view security_policy; // Content-Security-Policy, empty: none
 };
 
 class router {

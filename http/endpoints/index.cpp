@@ -14,7 +14,7 @@ std::string render_index(const std::string& base_path) {
       {"/accountz", "Accounts"}, {"/accstatz", "Account Stats"}, {"/subsz", "Subscriptions"},
       {"/routez", "Routes"},     {"/leafz", "LeafNodes"},        {"/gatewayz", "Gateways"},
       {"/raftz", "Raft Groups"}, {"/healthz", "Health Probe"},   {"/actorz", "Actors"},
-      {"/debug/vars", "Expvar"}, {"/metrics", "Metrics"},
+      {"/debug/vars", "Expvar"}, {"/metrics", "Metrics"}, {"/ui", "Dashboard"},
   };
   auto base = base_path == "/" ? std::string{} : base_path;
   std::string out = "<html lang=\"en\">\n  <head>\n    <title>Troupe</title>\n    <style>\n"

@@ -1,0 +1,12 @@
+# cmake -DFOLDER=http/ui -DOUT=ui_files.cpp -P embed.cmake: the dashboard's files as one source file.
+set(text "#include \"http/ui_files.hpp\"\n\nnamespace troupe::http {\n\nnamespace {\n\nconstexpr ui_file files[] = {\n")
+foreach(entry "index.html|/ui|text/html" "app.js|/ui/app.js|text/javascript" "style.css|/ui/style.css|text/css")
+  string(REPLACE "|" ";" parts "${entry}")
+  list(GET parts 0 name)
+  list(GET parts 1 path)
+  list(GET parts 2 type)
+  file(READ ${FOLDER}/${name} body)
+  string(APPEND text "    {\"${path}\", \"${type}; charset=utf-8\", R\"embedded(${body})embedded\"},\n")
+endforeach()
+string(APPEND text "};\n\n} // namespace\n\nstd::span<const ui_file> ui_files() { return files; }\n\n} // namespace troupe::http\n")
+file(WRITE ${OUT} "${text}")
