@@ -389,6 +389,8 @@ item lexer::number_tail(size_t start, bool negative) {
     return suffixed_number(start);
   }
   if (ends_bare(c) || negative) return make(item_kind::integer, start);
+  // The character that ends a number's digits is taken as it is: 12\t are four characters.
+  advance();
   return bare_string(start);
 }
 
@@ -396,7 +398,7 @@ item lexer::suffixed_number(size_t start) {
   while (peek() == 'b' || peek() == 'B' || peek() == 'i' || peek() == 'I')
     advance();
   if (ends_bare(peek())) return make(item_kind::integer, start);
-  return bare_string(start);
+  return bare_string(start); // the rest is read as any text
 }
 
 item lexer::float_or_address(size_t start) {

@@ -64,6 +64,9 @@ public:
   item after_value(scope where);
   item after_element();
 
+  /// A failure at the cursor.
+  item fail(std::string message) const;
+
   int line() const { return line_; }
   int column() const { return static_cast<int>(pos_ - line_start_); }
 
@@ -80,7 +83,6 @@ private:
   std::string shown() const;
   item make(item_kind kind, size_t start) const;
   item make_text(item_kind kind, std::string text) const;
-  item fail(std::string message) const;
   item unexpected_key_separator(bool in_map) const;
   item quoted_key(scope where);
   item bare_key(scope where);

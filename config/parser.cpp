@@ -141,6 +141,7 @@ bool parser::member(const item& key, scope where, map& into, int depth) {
   if (!lex_.skip_key_separator(where == scope::map)) {
     // A closing brace at the very end is a left-over of JSON-like files.
     if (where != scope::map && key.text == "}") return true;
+    if (where == scope::map) return fail(lex_.fail("Unexpected EOF processing map."));
     auto file = file_ ? *file_ : std::string{};
     return fail_here("config is invalid (" + file + ":" + std::to_string(lex_.line()) + ":"
                      + std::to_string(lex_.column()) + ")");
