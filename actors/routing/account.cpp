@@ -208,6 +208,11 @@ account_links_ptr account_directory::make_links(account& of) {
   return links;
 }
 
+void account_directory::hear_untaken(reactor_index r,
+                                     std::function<void(const message&)> listener) {
+  if (exchange* e = env_->exchange_of(r)) e->hear_untaken(std::move(listener));
+}
+
 void account_directory::close_exchange(reactor_index r) {
   if (exchange* e = env_->exchange_of(r)) e->close();
 }

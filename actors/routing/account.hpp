@@ -149,6 +149,8 @@ public:
   void drop(const std::string& name);
   /// Makes or updates one account, in operator mode; those that import from it see what changed.
   void update(account::rules_ptr rules, bool is_system);
+  /// Before the drivers run: who tells producers of what nobody took on that reactor.
+  void hear_untaken(reactor_index r, std::function<void(const message&)> listener);
   /// On its reactor, when that ends: no request goes from there to another account any more.
   void close_exchange(reactor_index r);
   exchange* exchange_of(reactor_index r) const { return env_->exchange_of(r); }

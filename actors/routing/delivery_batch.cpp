@@ -15,6 +15,7 @@ struct delivery_batch::record {
   uint8_t plain;
   uint8_t hops;
   reactor_index producer_reactor;
+  bool wants_untaken;
   client_id producer;
   buffer* owner;  // one reference held; nullptr: the payload is in the record
   const char* payload;
@@ -53,13 +54,13 @@ char* delivery_batch::room(size_t n) {
   return at;
 }
 
-void delivery_batch::append(const message& m, bool plain) {
+void delivery_batch::append(const message& m, bool plain, bool wants_untaken) {
   remote_delivery how;
   how.plain = plain;
-  append(m, how);
+  append(m, how, wants_untaken);
 }
 
-void delivery_batch::append(const message& m, const remote_delivery& how) {
+void delivery_batch::append(const message& m, const remote_delivery& how, bool wants_untaken) {
   size_t queue_bytes = 0;
   for (std::string_view q : how.queues) queue_bytes += sizeof(uint32_t) + q.size();
   bool by_reference = m.owner && m.payload.size() >= inline_payload_bytes;
@@ -78,6 +79,7 @@ void delivery_batch::append(const message& m, const remote_delivery& how) {
   r->plain = how.plain;
   r->hops = how.hops;
   r->producer_reactor = m.producer.reactor;
+  r->wants_untaken = wants_untaken;
   r->producer = m.producer.id;
   r->owner = by_reference ? m.owner : nullptr;
   r->payload = m.payload.data();
@@ -116,6 +118,7 @@ message delivery_batch::decode(const char*& at, remote_delivery& how) const {
   m.header_bytes = r->header_bytes;
   m.owner = r->owner;
   m.producer = {r->producer_reactor, r->producer};
+  m.wants_untaken = r->wants_untaken;
   return m;
 }
 

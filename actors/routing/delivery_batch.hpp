@@ -35,8 +35,9 @@ public:
   delivery_batch(const delivery_batch&) = delete;
   delivery_batch& operator=(const delivery_batch&) = delete;
 
-  void append(const message& m, bool plain);
-  void append(const message& m, const remote_delivery& how);
+  /// `wants_untaken`: the target tells the producer when nobody takes it there.
+  void append(const message& m, bool plain, bool wants_untaken = false);
+  void append(const message& m, const remote_delivery& how, bool wants_untaken = false);
 
   reactor_index from() const { return from_; }
   bool empty() const { return messages_ == 0; }

@@ -84,6 +84,7 @@ bool exchange::serve(const account_links& importer, const service_import& import
   message there = m;
   there.subject = *subject;
   there.origin = nullptr;
+  there.wants_untaken = false;  // the names there mean nothing to who asked
   std::string payload;
   if (from) {
     requester_view view;
@@ -303,6 +304,7 @@ void exchange::give_up(request_number number, int status) {
 
 void exchange::close() {
   closed_ = true;
+  on_untaken_ = nullptr;
   timer_.cancel();
   waiting_.clear();
   watched_.clear();

@@ -60,6 +60,13 @@ public:
   bool serve(const account_links& importer, const service_import& import, const message& m,
              producer* from, const request_chain* before);
   size_t waiting() const { return waiting_.size(); }
+  using untaken_listener = std::function<void(const message&)>;
+  /// Who tells the producer of a message, here or on another reactor, that nobody took it.
+  void hear_untaken(untaken_listener listener) { on_untaken_ = std::move(listener); }
+  /// A message that came from another reactor, with `wants_untaken`, had gone to this one only.
+  void untaken(const message& m) {
+    if (on_untaken_) on_untaken_(m);
+  }
   /// Forgets everything and takes nothing any more.
   void close();
 
@@ -118,6 +125,7 @@ private:
   std::set<request_number> watched_;  // measured requests without an answer
   std::function<void(measured_answer_ptr)> complete_;
   nuid ids_;
+  untaken_listener on_untaken_;
   timer timer_;
   bool closed_ = false;
 };

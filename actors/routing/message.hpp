@@ -33,6 +33,8 @@ struct message {
   /// The block that `payload` lives in; nullptr when it must be copied.
   buffer* owner = nullptr;
   producer_ref producer;
+  /// The producer wants to hear when nobody took it (`exchange::untaken`).
+  bool wants_untaken = false;
   /// The publishing session when it lives on this reactor; for echo suppression.
   subscriber* origin = nullptr;
 

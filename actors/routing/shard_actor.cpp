@@ -97,7 +97,9 @@ bool shard_actor::publish(const message& m, producer* from, const request_chain*
   bool delivered = deliver_plain(r, m);
   for (const queue_match& q : r.queues) delivered |= deliver_queue(q, m, 0);
   if (r.remote_plain | queue_target_set_) {
-    forward(m, r.remote_plain, from);
+    // Where a service of another account may take it yet, nobody asks for a report.
+    forward(m, r.remote_plain, from,
+            delivered || (m.wants_untaken && links_ && links_->imports.may_serve(m.subject)));
     delivered = true;
   }
   if (!expired_.empty()) remove_expired();
@@ -137,6 +139,7 @@ bool shard_actor::deliver_one(subscription& sub, const message& m) {
   return true;
 }
 
+/// Whether a member here took it; else it is noted for another reactor, if there are members.
 bool shard_actor::deliver_queue(const queue_match& q, const message& m, uint8_t hops) {
   uint64_t at = pick_below(random_, q.total_weight);
   if (at < q.local_weight && deliver_to_member(q, m, at)) return true;
@@ -147,7 +150,7 @@ bool shard_actor::deliver_queue(const queue_match& q, const message& m, uint8_t 
   for (const remote_weight& w : q.remote) {
     if (at < w.weight) {
       note_remote_queue(w.reactor, q.name, hops);
-      return true;
+      return false;
     }
     at -= w.weight;
   }
@@ -186,19 +189,22 @@ void shard_actor::note_remote_queue(reactor_index target, std::string_view queue
   queue_target_set_ |= uint64_t{1} << target;
 }
 
-void shard_actor::forward(const message& m, uint64_t plain_targets, producer* from) {
-  for (uint64_t left = plain_targets | queue_target_set_; left; left &= left - 1) {
+void shard_actor::forward(const message& m, uint64_t plain_targets, producer* from, bool taken) {
+  const uint64_t targets = plain_targets | queue_target_set_;
+  // With several targets none of them knows what became of it at the others.
+  const bool wants_untaken = m.wants_untaken && !taken && std::has_single_bit(targets);
+  for (uint64_t left = targets; left; left &= left - 1) {
     auto target = static_cast<reactor_index>(std::countr_zero(left));
     bool plain = (plain_targets >> target) & 1;
     delivery_batch& batch = batch_for(target);
     if ((queue_target_set_ >> target) & 1) {
       remote_delivery& how = queue_targets_[target];
       how.plain = plain;
-      batch.append(m, how);
+      batch.append(m, how, wants_untaken);
       how.queues.clear();
       how.hops = 0;
     } else {
-      batch.append(m, plain);
+      batch.append(m, plain, wants_untaken);
     }
     producer_list& list = contributors_[target];
     if (from && (list.empty() || list.back() != from)) list.push_back(from);
@@ -248,24 +254,35 @@ void shard_actor::send_batch(reactor_index target) {
 void shard_actor::take_batch(delivery_batch& batch) {
   batch.for_each([this](const message& m, const remote_delivery& how) {
     const match_result& r = core_.match(m.subject);
-    if (how.plain) deliver_plain(r, m);
-    for (std::string_view wanted : how.queues) {
-      for (const queue_match& q : r.queues) {
-        if (q.name != wanted) continue;
-        // The weights said that members are here. If they left meanwhile, pass it on.
-        bool done = !q.members.empty()
-                    && deliver_to_member(q, m, pick_below(random_, q.members.size()));
-        if (!done && q.total_weight > q.local_weight && how.hops < max_hops)
-          deliver_queue({q.name, {}, q.remote, 0, q.total_weight - q.local_weight}, m,
-                        static_cast<uint8_t>(how.hops + 1));
-        break;
-      }
-    }
-    if (queue_target_set_) forward(m, 0, nullptr);
+    bool taken = how.plain && deliver_plain(r, m);
+    if (!how.queues.empty()) taken |= take_queues(m, r, how);
+    if (queue_target_set_)
+      forward(m, 0, nullptr, taken);
+    else if (m.wants_untaken && !taken && exchange_)
+      exchange_->untaken(m);
     if (!expired_.empty()) remove_expired();
     home().run_early_flushes();
   });
   settle_link(batch);
+}
+
+/// For the groups of which this reactor was picked; whether a member here took it.
+bool shard_actor::take_queues(const message& m, const match_result& r, const remote_delivery& how) {
+  bool taken = false;
+  for (std::string_view wanted : how.queues) {
+    for (const queue_match& q : r.queues) {
+      if (q.name != wanted) continue;
+      // The weights said that members are here. If they left meanwhile, pass it on.
+      const bool done =
+        !q.members.empty() && deliver_to_member(q, m, pick_below(random_, q.members.size()));
+      taken |= done;
+      if (!done && q.total_weight > q.local_weight && how.hops < max_hops)
+        deliver_queue({q.name, {}, q.remote, 0, q.total_weight - q.local_weight}, m,
+                      static_cast<uint8_t>(how.hops + 1));
+      break;
+    }
+  }
+  return taken;
 }
 
 void shard_actor::settle_link(const delivery_batch& batch) {

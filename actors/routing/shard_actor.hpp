@@ -120,9 +120,10 @@ private:
   bool serve(const message& m, producer* from, const request_chain* chain);
 
   void note_remote_queue(reactor_index target, std::string_view queue, uint8_t hops);
-  void forward(const message& m, uint64_t plain_targets, producer* from);
+  void forward(const message& m, uint64_t plain_targets, producer* from, bool taken);
   delivery_batch& batch_for(reactor_index target);
   void take_batch(delivery_batch& batch);
+  bool take_queues(const message& m, const match_result& r, const remote_delivery& how);
   void settle_link(const delivery_batch& batch);
   void send_batch(reactor_index target);
 

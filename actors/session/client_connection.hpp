@@ -60,6 +60,10 @@ public:
   /// Back-pressure from a consumer: no reading until then, or until `release`.
   void hold(nanos until);
   void release();
+  /// A request that another reactor was to answer found nobody there.
+  void nobody_took(std::string_view subject, std::string_view reply) {
+    if (state_ == state::open) core_.nobody_took(subject, reply);
+  }
 
   observe::connection_snapshot snapshot(bool with_subs) const;
 

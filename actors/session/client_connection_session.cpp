@@ -244,6 +244,7 @@ bool client_connection::publish(const op& o) {
   m.header_bytes = o.header_bytes;
   m.owner = reading_from_;
   m.producer = {home().index(), id_};
+  m.wants_untaken = !o.reply.empty() && core_.wants_no_responders();
   m.origin = this;
   bool delivered = shard_->publish(m, this);
   home().run_early_flushes();

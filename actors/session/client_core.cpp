@@ -245,7 +245,7 @@ void client_core::on_mapped_pub(const op& o) {
   if (!to) return publish(o);
   if (to->empty()) {
     if (verbose_) send_ok();
-    if (!o.reply.empty() && no_responders_) answer_no_responders(o);
+    if (!o.reply.empty() && no_responders_) answer_no_responders(o.subject, o.reply);
     return;
   }
   op mapped = o;
@@ -270,17 +270,18 @@ void client_core::publish(const op& o) {
     return send_err(err_text::reply_denied(o.reply));
   }
   if (verbose_) send_ok();
-  if (!port_.publish(o) && !o.reply.empty() && no_responders_) answer_no_responders(o);
+  if (!port_.publish(o) && !o.reply.empty() && no_responders_)
+    answer_no_responders(o.subject, o.reply);
 }
 
-void client_core::answer_no_responders(const op& o) {
+void client_core::answer_no_responders(std::string_view subject, std::string_view reply) {
   const routing::subscription* mine = nullptr;
   subs_.for_each([&](const routing::subscription& sub) {
-    if (!mine && !sub.in_queue() && port_.matches(sub, o.reply)) mine = &sub;
+    if (!mine && !sub.in_queue() && port_.matches(sub, reply)) mine = &sub;
   });
   if (!mine) return;
-  std::string text(no_responders_bound(o.subject.size(), mine->sid().size(), o.reply.size()), '\0');
-  text.resize(write_no_responders(text.data(), o.reply, mine->sid(), o.subject));
+  std::string text(no_responders_bound(subject.size(), mine->sid().size(), reply.size()), '\0');
+  text.resize(write_no_responders(text.data(), reply, mine->sid(), subject));
   port_.send(text);
 }
 

@@ -130,6 +130,11 @@ public:
   /// Whether the account maps subjects.
   void map(bool on) { mapped_ = on; }
   bool echo() const { return echo_; }
+  bool wants_no_responders() const { return no_responders_; }
+  /// A request of this session that another reactor was to answer found nobody there.
+  void nobody_took(std::string_view subject, std::string_view reply) {
+    if (no_responders_ && !closed_) answer_no_responders(subject, reply);
+  }
   bool headers() const { return headers_; }
   bool connect_received() const { return connect_received_; }
   /// Whether the client understands an INFO after the first one.
@@ -166,7 +171,7 @@ private:
   void on_pong(nanos now);
   void on_info(std::string_view json);
   void on_violation(const op& o);
-  void answer_no_responders(const op& o);
+  void answer_no_responders(std::string_view subject, std::string_view reply);
   void auth_violation(const auth_outcome& outcome = {}, const connect_options& who = {});
   void fail(std::string_view err, closed_reason reason);
   void send_err(std::string_view text);

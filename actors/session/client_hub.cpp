@@ -74,7 +74,9 @@ client_hub::client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> nod
       policy_(node_->policy()),
       counters_(node_->counters[home().index()]),
       global_(node_->accounts->get(routing::global_account)),
-      started_(steady_now()) {}
+      started_(steady_now()) {
+  node_->accounts->hear_untaken(home().index(), [this](const auto& m) { tell_untaken(m); });
+}
 
 client_hub::behavior_type client_hub::make_behavior() {
   return {
@@ -85,6 +87,9 @@ client_hub::behavior_type client_hub::make_behavior() {
     },
     [this](const release_producer& what) {
       if (client_connection* c = find(what.producer)) c->release();
+    },
+    [this](const request_untaken& what) {
+      if (client_connection* c = find(what.producer)) c->nobody_took(what.subject, what.reply);
     },
     [this](const lame_duck_notice&) {
       for (auto& [id, c] : clients_) c->announce_lame_duck();
@@ -209,6 +214,12 @@ void client_hub::release_producer_of(const routing::producer_ref& p) {
   } else if (p.reactor < hubs_.size()) {
     caf::anon_send(hubs_[p.reactor], release_producer{p.id});
   }
+}
+
+void client_hub::tell_untaken(const routing::message& m) const {
+  if (m.producer.reactor >= hubs_.size()) return;
+  caf::anon_send(hubs_[m.producer.reactor],
+                 request_untaken{m.producer.id, std::string(m.subject), std::string(m.reply)});
 }
 
 uint64_t client_hub::close_some(const close_clients& what) {

@@ -56,6 +56,7 @@ private:
   hub_report_ptr report(const connections_query& q) const;
   subs_report_ptr report_subs(const subs_query& q);
   actor_report_ptr describe();
+  void tell_untaken(const routing::message& m) const;
 
   std::shared_ptr<node_context> node_;
   node_policy_ptr policy_;

@@ -22,6 +22,7 @@ struct sent {
   int32_t header_bytes = -1;
   bool by_reference = false;
   bool plain = false;
+  bool wants_untaken = false;
   uint8_t hops = 0;
   std::vector<std::string> queues;
   producer_ref producer;
@@ -43,6 +44,7 @@ sent append_random(delivery_batch& batch, std::mt19937& random, buffer_ref& bloc
   s.header_bytes = random() % 3 ? -1 : static_cast<int32_t>(s.payload.size() / 2);
   s.plain = random() % 2;
   s.hops = static_cast<uint8_t>(random() % 8);
+  s.wants_untaken = random() % 2;
   for (size_t i = random() % 4; i > 0; --i) s.queues.push_back(text(random, random() % 20));
   s.producer = {static_cast<reactor_index>(random() % 64), client_id{random()}};
 
@@ -59,7 +61,7 @@ sent append_random(delivery_batch& batch, std::mt19937& random, buffer_ref& bloc
   how.plain = s.plain;
   how.hops = s.hops;
   for (auto& q : s.queues) how.queues.push_back(q);
-  batch.append(m, how);
+  batch.append(m, how, s.wants_untaken);
   return s;
 }
 
@@ -67,7 +69,7 @@ bool same(const sent& s, const message& m, const remote_delivery& how) {
   return s.subject == m.subject && s.reply == m.reply && s.payload == m.payload
          && s.header_bytes == m.header_bytes && s.by_reference == (m.owner != nullptr)
          && s.plain == how.plain && s.hops == how.hops && s.producer == m.producer
-         && m.origin == nullptr
+         && m.origin == nullptr && s.wants_untaken == m.wants_untaken
          && std::equal(s.queues.begin(), s.queues.end(), how.queues.begin(), how.queues.end());
 }
 

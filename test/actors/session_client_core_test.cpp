@@ -234,6 +234,14 @@ TEST_CASE("client core: a requester hears that nobody listens", "[session][core]
   c.port.published_to_somebody = false;
   c.in("PUB service inbox 0\r\n\r\n");
   CHECK(c.out() == "HMSG inbox 7 39 39\r\nNATS/1.0 503\r\nNats-Subject: service\r\n\r\n\r\n");
+  SECTION("also later, when another reactor says so") {
+    c.port.published_to_somebody = true;
+    c.in("PUB service inbox 0\r\n\r\n");
+    CHECK(c.out().empty());
+    c.core.nobody_took("service", "inbox");
+    CHECK(c.out() == "HMSG inbox 7 39 39\r\nNATS/1.0 503\r\nNats-Subject: service\r\n\r\n\r\n");
+    c.core.nobody_took("service", "other");
+  }
   SECTION("not without a reply") { c.in("PUB service 0\r\n\r\n"); }
   SECTION("not when the reply is somebody else's") { c.in("PUB service other 0\r\n\r\n"); }
   SECTION("not when somebody took it") {

@@ -1,5 +1,6 @@
 """HPUB and HMSG, stripping for clients without headers, and the no-responders answer."""
 
+import itertools
 import unittest
 
 from harness import WireCase, connect_line, hmsg, hpub, msg, pub
@@ -157,6 +158,39 @@ class NoResponders(WireCase):
         other.send("SUB nr.i 1\r\nUNSUB 1 1\r\n").fence()
         c.send("SUB in.* 1\r\n").send(pub("nr.i", "", "in.1")).fence()
         c.send(pub("nr.i", "", "in.2")).expect(no_responders("nr.i", "in.2", 1)).fence()
+
+    def test_requests_behind_the_last_that_was_taken(self):
+        """Whichever reactors the two sit on, and whether the end has been heard of: one is taken, two are answered."""
+        askers = [self.asker() for _ in range(3)]
+        for c in askers:
+            c.send("SUB in.> 1\r\n").fence()
+        for n, queue in itertools.product(range(40), ("", "q ")):
+            other = self.client()
+            subject = f"nr.l{n}{queue.strip()}"
+            other.send(f"SUB {subject} {queue}1\r\nUNSUB 1 1\r\n").fence()
+            c = askers[n % len(askers)]
+            c.send(b"".join(pub(subject, "", f"in.{i}") for i in (1, 2, 3)))
+            c.expect(no_responders(subject, "in.2", 1)).expect(no_responders(subject, "in.3", 1))
+            other.expect(msg(subject, 1, "", "in.1"))
+            other.close()
+        for c in askers:
+            c.fence()
+
+    def test_service_that_leaves(self):
+        """Every request has exactly one answer, from the service or from the server, as it comes and goes."""
+        c, service = self.asker(), self.client()
+        c.send("SUB in.* 1\r\n").fence()
+        for n in range(200):
+            service.send("SUB nr.m 1\r\n" + "PING\r\n" * (n % 3) + "UNSUB 1\r\nPING\r\n")
+            c.send(pub("nr.m", "", f"in.{n}"))
+            taken = 0
+            for _ in range(n % 3 + 1):
+                while (op := service.read_op()) != b"PONG\r\n":
+                    self.assertEqual(op, msg("nr.m", 1, "", f"in.{n}"))
+                    taken += 1
+            if not taken:
+                c.expect(no_responders("nr.m", f"in.{n}", 1))
+        c.fence()
 
     def test_own_subscription_without_echo(self):
         c = self.asker(echo=False)
