@@ -10,10 +10,12 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include <algorithm>
 #include <ctime>
 #include <list>
 #include <optional>
 #include <thread>
+#include <utility>
 
 namespace troupe::http {
 
@@ -34,16 +36,22 @@ std::string http_date() {
 }
 
 class session;
-/// All sessions, the one without traffic for the longest time first.
-using session_list = std::list<session*>;
+
+struct session_list {
+  std::list<session*> all; // the one without traffic for the longest time first
+  size_t answer_bytes = 0; // in answers that are being written
+};
 
 /// One connection. Lives as long as an operation is under way.
 class session : public std::enable_shared_from_this<session> {
 public:
   session(tcp::socket socket, router& routes, const monitor_config& limits, session_list& peers)
       : stream_(std::move(socket)), routes_(routes), limits_(limits), peers_(peers),
-        place_(peers.insert(peers.end(), this)) {}
-  ~session() { peers_.erase(place_); }
+        place_(peers.all.insert(peers.all.end(), this)) {}
+  ~session() {
+    release();
+    peers_.all.erase(place_);
+  }
 
   session(const session&) = delete;
   session& operator=(const session&) = delete;
@@ -58,7 +66,9 @@ public:
   }
 
 private:
-  void touch() { peers_.splice(peers_.end(), peers_, place_); }
+  void touch() { peers_.all.splice(peers_.all.end(), peers_.all, place_); }
+
+  void release() { peers_.answer_bytes -= std::exchange(my_answer_bytes_, 0); }
 
   void read_first() {
     stream_.expires_after(limits_.request_timeout);
@@ -107,6 +117,8 @@ private:
 
   void answer(response page, bool keep_alive) {
     using field = beast::http::field;
+    if (page.body.size() > limits_.answer_bytes_max - std::min(peers_.answer_bytes, limits_.answer_bytes_max))
+      page = {503, "text/plain; charset=utf-8", "too many answers are waiting to be read\n", false, false, {}};
     bool head = parser_->get().method() == beast::http::verb::head;
     message_ = {};
     message_.version(parser_->get().version() == 10 ? 10 : 11);
@@ -124,11 +136,15 @@ private:
     message_.content_length(page.body.size());
     message_.keep_alive(keep_alive);
     if (!head) message_.body() = std::move(page.body);
+    my_answer_bytes_ = message_.body().size();
+    peers_.answer_bytes += my_answer_bytes_;
     touch();
     stream_.expires_after(limits_.write_timeout);
     beast::http::async_write(stream_, message_,
                              [self = shared_from_this(), keep_alive](auto ec, auto) {
+                               self->release();
                                if (ec || !keep_alive) return self->close();
+                               self->message_ = {};
                                self->read_next();
                              });
   }
@@ -140,7 +156,8 @@ private:
   router& routes_;
   const monitor_config& limits_;
   session_list& peers_;
-  session_list::iterator place_;
+  std::list<session*>::iterator place_;
+  size_t my_answer_bytes_ = 0;
 };
 
 } // namespace
@@ -200,12 +217,13 @@ void monitor_server::impl::accept() {
 }
 
 void monitor_server::impl::admit(tcp::socket socket) {
-  if (sessions.size() >= config.connections_max && !sessions.empty()) {
-    auto idle = sessions.front();
+  auto& all = sessions.all;
+  if (all.size() >= config.connections_max && !all.empty()) {
+    auto idle = all.front();
     // Its handlers run later; until then it must not be chosen again.
-    sessions.splice(sessions.end(), sessions, sessions.begin());
+    all.splice(all.end(), all, all.begin());
     idle->close();
-    if (sessions.size() >= config.connections_max * 2) return;
+    if (all.size() >= config.connections_max * 2) return;
   }
   std::make_shared<session>(std::move(socket), routes, config, sessions)->run();
 }
@@ -230,7 +248,7 @@ void monitor_server::stop() {
     error_code ignored;
     impl_->acceptor.close(ignored);
     impl_->retry.cancel();
-    for (auto s : impl_->sessions)
+    for (auto s : impl_->sessions.all)
       s->close();
   });
   impl_->thread.join();

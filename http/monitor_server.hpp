@@ -27,6 +27,7 @@ struct monitor_config {
   uint32_t header_bytes_max = 32 * 1024;
   uint64_t body_bytes_max = 64 * 1024; // bodies are read and ignored
   size_t connections_max = 256;
+  size_t answer_bytes_max = 256 * 1024 * 1024; // of all answers not yet taken; beyond it: 503
 };
 
 class monitor_server {

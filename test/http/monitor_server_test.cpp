@@ -145,3 +145,18 @@ TEST_CASE("monitor: a port in use is an error, and stop is quick", "[http]") {
   server.stop();
   CHECK(idle.read_all().empty());
 }
+
+TEST_CASE("monitor: answers that nobody takes are bounded", "[http]") {
+  fake_source source;
+  auto config = loopback();
+  config.answer_bytes_max = 40;
+  pages from(source);
+  monitor_server server(config, from);
+  REQUIRE(server.start());
+  client one(server.port());
+  one.send("GET /varz HTTP/1.1\r\n\r\nGET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
+  auto both = one.read_all();
+  CHECK(contains(both, "503 Service Unavailable"));
+  CHECK(contains(both, "too many answers are waiting to be read"));
+  CHECK(contains(both, "200 OK")); // the first answer was taken: its bytes count no more
+}
