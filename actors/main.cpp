@@ -16,6 +16,7 @@
 #include "actors/main/service_notify.hpp"
 #include "actors/main/system_hooks.hpp"
 #include "actors/node/node.hpp"
+#include "actors/node/reload_core.hpp"
 #include "actors/node/signal_source.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/session/node_context.hpp"
@@ -96,6 +97,22 @@ private:
   bool failed_ = false;
 };
 
+/// The rest of `-t --test_reload`: 3 when the file is fine but would need a restart.
+int test_reload(const config::cli_result& cli) {
+  static constexpr int needs_restart = 3;
+  auto plan = plan_reload(cli.options, cli.reload_options);
+  if (!plan) {
+    fail(plan.error().context);
+    return needs_restart;
+  }
+  std::fprintf(stderr,
+               "nats-server: configuration file %s is valid (%s)\n"
+               "nats-server: configuration file %s can be reloaded\n",
+               cli.options.config_file.c_str(), cli.options.config_digest.c_str(),
+               cli.reload_file.c_str());
+  return 0;
+}
+
 int run(const config::cli_result& cli) {
   service_notify service; // takes its variables before other threads run
   if (auto started = log::start(log::settings_of(cli.options)); !started)
@@ -119,6 +136,7 @@ int main(int argc, char** argv) {
   config::cli_result cli = config::parse_command_line(args, config::system_environment());
   if (!cli.output.empty()) std::fputs(cli.output.c_str(), stdout);
   if (!cli.diagnostics.empty()) std::fputs(cli.diagnostics.c_str(), stderr);
+  if (!cli.reload_file.empty()) return test_reload(cli);
   switch (cli.action) {
     case config::cli_action::send_signal:
       if (auto ok = send_signal(cli.signal); !ok) return fail(ok.error().context);

@@ -33,6 +33,7 @@ constexpr flag_row rows[] = {
     {"unsupported", "unsupported", flag_kind::boolean},
     {"allow_unsupported", "allow_unsupported", flag_kind::boolean, &o::allow_unsupported},
     {"t", "t", flag_kind::boolean},
+    {"test_reload", "test_reload", flag_kind::text},
     {"c config", "config", flag_kind::text},
     {"sl signal", "signal", flag_kind::text},
     {"p port", "port", flag_kind::integer, &o::port},
@@ -228,6 +229,13 @@ std::optional<cli_result> immediate_action(const scanned& in, const parse_enviro
   return out;
 }
 
+/// As the NATS server prints it: a blank line follows the report on a file that could be read.
+cli_result failed_file(const load_result& loaded) {
+  auto text = loaded.to_string();
+  if (loaded.syntax_failure) text.pop_back();
+  return failed(std::move(text));
+}
+
 /// Reads the file named on the command line into `out`. Nothing: go on.
 std::optional<cli_result> read_file(const std::string& path, const flag_values& flags,
                                     const parse_environment& env, cli_result& out) {
@@ -239,20 +247,34 @@ std::optional<cli_result> read_file(const std::string& path, const flag_values& 
     for (auto& n : *list)
       out.diagnostics += only_test ? n.to_string() + "\n" : "";
   if (!loaded.ok() || (only_test && !loaded.warnings.empty())) {
-    // As the NATS server prints it: a blank line follows the report on a file that could be read.
-    auto text = loaded.to_string();
-    if (loaded.syntax_failure) text.pop_back();
-    auto failure = failed(std::move(text));
+    auto failure = failed_file(loaded);
     failure.diagnostics = out.diagnostics + failure.diagnostics;
     return failure;
   }
   out.options = std::move(loaded.options);
   out.notices.insert(out.notices.end(), loaded.notices.begin(), loaded.notices.end());
-  if (!only_test) {
-    out.diagnostics += loaded.to_string();
-    return std::nullopt;
+  if (!only_test) out.diagnostics += loaded.to_string();
+  return std::nullopt;
+}
+
+/// -t, after file and flags were read: what a start would say, and the same of --test_reload's file.
+cli_result test_config(const std::string& path, const parse_environment& env, cli_result out) {
+  auto refuse = [&out](cli_result failure) {
+    failure.diagnostics = out.diagnostics + failure.diagnostics;
+    return failure;
+  };
+  if (auto valid = validate(out.options); !valid) return refuse(failed(valid.error().context));
+  if (auto next = last(out.flags, "test_reload").value_or(""); !next.empty()) {
+    auto flags = out.flags;
+    flags.emplace_back("config", next);
+    auto loaded = read_again(flags, env);
+    if (!loaded.ok()) return refuse(failed_file(loaded));
+    if (auto valid = validate(loaded.options); !valid) return refuse(failed(valid.error().context));
+    out.reload_file = next;
+    out.reload_options = std::move(loaded.options);
   }
   out.action = cli_action::test_config;
+  if (!out.reload_file.empty()) return out; // the file is fine, but maybe not all is
   out.diagnostics +=
       "nats-server: configuration file " + path + " is valid (" + out.options.config_digest + ")\n";
   return out;
@@ -399,6 +421,9 @@ cli_result parse_command_line(std::span<const std::string> args, const parse_env
   if (!path.empty())
     if (auto done = read_file(path, in.flags, env, out)) return *done;
   apply_flags(in.flags, out.options);
+  if (only_test) return test_config(path, env, std::move(out));
+  if (last(in.flags, "test_reload"))
+    return failed("--test_reload can only be used together with -t");
   return out;
 }
 

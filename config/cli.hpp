@@ -22,7 +22,7 @@ enum class cli_action : uint8_t {
   print_version,     // text in `output`
   print_help,        // text in `output`
   print_unsupported, // text in `output`
-  test_config,       // -t, and the file is valid: text in `diagnostics`
+  test_config,       // -t, and the file is valid: text in `diagnostics`, but see `reload_file`
   send_signal,       // see `signal`
   fail,              // text in `diagnostics`
 };
@@ -49,6 +49,10 @@ struct cli_result {
   server_options options;
   signal_request signal;
   flag_values flags;
+  /// With -t and --test_reload: the file that a server with `options` should be able to reload, and
+  /// what it says, valid and under the same flags. Whether it can is for the caller to find out.
+  std::string reload_file;
+  server_options reload_options;
   std::vector<diagnostic> notices; // options accepted but not built; to be logged at start
 };
 

@@ -23,6 +23,8 @@ Server Options:
     -ms,--https_port <port>          Serve monitoring over https on this port
     -c, --config <file>              Read this configuration file
     -t                               Check the configuration file and exit
+        --test_reload <file>         With -t: check that a server could reload this file; exit code 3
+                                     when that would need a restart
     -sl,--signal <signal>[=<pid>]    Signal a running server: ldm, stop, quit, term, reopen, reload
                                      <pid> is a process id, a prefix* of ids, or a pid file
         --client_advertise <string>  host[:port] that clients are told to connect to

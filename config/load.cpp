@@ -129,10 +129,10 @@ struct setter {
       if (!d)
         return ctx.error(v, "error parsing " + std::string(row.name()) + ": " + d.error().context);
       ctx.options.*field = *d;
-    } else if (auto n = ctx.integer(v)) {
-      ctx.warn(v, row.name(), std::string(row.name()) + " should be converted to a duration");
-      ctx.options.*field = seconds_of(*n);
+      return;
     }
+    ctx.warn(v, row.name(), std::string(row.name()) + " should be converted to a duration");
+    if (auto n = ctx.integer(v)) ctx.options.*field = seconds_of(*n);
   }
   void operator()(std::vector<std::string> server_options::*field) {
     auto& tags = ctx.options.*field;

@@ -40,7 +40,8 @@ load_result load_file(const std::string& path, const parse_environment& env,
 /// The part of validate() about operator mode, for a server of that version.
 result<void> validate_operators(const server_options& options, std::string_view version);
 
-/// Checks between options, made before a node starts: an error's context is the server's message.
+/// Checks between options, made before a node starts: an error's context has the server's message
+/// for each of them, one a line.
 result<void> validate(const server_options& options);
 
 } // namespace troupe::config

@@ -15,19 +15,26 @@ namespace {
 
 troupe::error bad(std::string text) { return {errc::malformed, std::move(text)}; }
 
-result<void> validate_values(const server_options& o) {
+using problems = std::vector<std::string>;
+
+template <class T>
+void check(const result<T>& good, problems& out) {
+  if (!good) out.push_back(good.error().context);
+}
+
+void validate_values(const server_options& o, problems& out) {
   if (o.lame_duck_duration > 0s && o.lame_duck_grace_period >= o.lame_duck_duration)
-    return bad("lame duck grace period (" + format_duration(o.lame_duck_grace_period)
-               + ") should be strictly lower than lame duck duration ("
-               + format_duration(o.lame_duck_duration) + ")");
+    out.push_back("lame duck grace period (" + format_duration(o.lame_duck_grace_period)
+                  + ") should be strictly lower than lame duck duration ("
+                  + format_duration(o.lame_duck_duration) + ")");
   if (o.max_payload > o.max_pending)
-    return bad("max_payload (" + std::to_string(o.max_payload)
-               + ") cannot be higher than max_pending (" + std::to_string(o.max_pending) + ")");
-  if (o.server_name.find(' ') != std::string::npos) return bad("server name cannot contain spaces");
-  if (auto good = parse_log_format(o.log_format); !good) return good.error();
-  if (auto good = parse_log_level_override(o.log_level_override); !good) return good.error();
-  if (auto good = trace_filter::parse(o.trace_connections); !good) return good.error();
-  return {};
+    out.push_back("max_payload (" + std::to_string(o.max_payload)
+                  + ") cannot be higher than max_pending (" + std::to_string(o.max_pending) + ")");
+  if (o.server_name.find(' ') != std::string::npos)
+    out.push_back("server name cannot contain spaces");
+  check(parse_log_format(o.log_format), out);
+  check(parse_log_level_override(o.log_level_override), out);
+  check(trace_filter::parse(o.trace_connections), out);
 }
 
 result<void> validate_no_auth_user(const server_options& o) {
@@ -53,12 +60,19 @@ result<void> validate_system_account(const server_options& o) {
 } // namespace
 
 result<void> validate(const server_options& o) {
-  if (auto ok = validate_values(o); !ok) return ok;
-  if (auto ok = validate_no_auth_user(o); !ok) return ok;
+  problems found;
+  validate_values(o, found);
+  check(validate_no_auth_user(o), found);
   for (auto& key : o.trusted_proxies)
-    if (!decode_public_nkey(key)) return bad("proxy trusted key " + go_quote(key) + " is invalid");
-  if (auto ok = validate_operators(o, compatible_version); !ok) return ok;
-  return validate_system_account(o);
+    if (!decode_public_nkey(key))
+      found.push_back("proxy trusted key " + go_quote(key) + " is invalid");
+  check(validate_operators(o, compatible_version), found);
+  check(validate_system_account(o), found);
+  if (found.empty()) return {};
+  std::string all;
+  for (auto& one : found)
+    all += (all.empty() ? "" : "\n") + one;
+  return bad(std::move(all));
 }
 
 } // namespace troupe::config

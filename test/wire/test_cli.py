@@ -5,7 +5,8 @@ import shutil
 import tempfile
 import unittest
 
-from harness import run_binary
+from harness import run_binary, server_binary
+from harness.server import is_troupe
 
 USAGE_WORDS = ("Usage:", "Server Options:", "-a, --addr, --net <host>", "-p, --port <port>", "-P, --pid <file>",
                "-m, --http_port <port>", "-c, --config <file>", "-t ", "-sl,--signal <signal>[=<pid>]",
@@ -99,6 +100,41 @@ class Cli(unittest.TestCase):
             self.assertTrue(err.endswith("\n\n"), err)
             lines = err.split(": ", 1)[1].splitlines()  # after the program's name, in any order
             self.assertEqual(sorted(lines), ["", f'{path}:2:1: unknown field "foo"', f'{path}:3:1: unknown field "baz"'])
+
+    def test_t_checks_what_a_start_checks(self):
+        """Troupe names all of it, the Go server the first."""
+        path = self.file("max_payload: 20\nmax_pending: 10\n")
+        code, out, err = self.run_it("-t", "-c", path)
+        self.assertEqual((code, out), (1, ""))
+        self.assertRegex(err, r"^\S+: max_payload \(20\) cannot be higher than max_pending \(10\)\n$")
+        code, _, err = self.run_it("-t", "-c", self.file("lame_duck_grace_period: '200s'\nno_auth_user: x\n"))
+        self.assertEqual(code, 1)
+        problems = ("lame duck grace period (3m20s) should be strictly lower than lame duck duration (2m0s)",
+                    'no_auth_user: "x" present, but users/nkeys are not defined')
+        self.assertTrue(all(p in err for p in problems) if is_troupe(server_binary()) else any(p in err for p in problems), err)
+
+    def test_flags_are_part_of_the_check(self):
+        """A server that would start with these flags passes, and the other way round."""
+        code, _, _ = self.run_it("-t", "-c", self.file("port: 4333\n"), "-n", "two words")
+        self.assertEqual(code, 1)
+
+    def test_reload_is_checked(self):
+        now = self.file("port: 4333\nserver_name: a\n")
+        for text, code, last in (
+                ("port: 4333\nserver_name: a\ndebug: true\n", 0, "configuration file {} can be reloaded\n"),
+                ("port: 4333\nserver_name: b\n", 3, "config reload not supported for ServerName: old=a, new=b\n"),
+                ("port: 4333\nserver_name: a\nmax_pending: 1\n", 1, "cannot be higher than max_pending (1)\n"),
+                ("foo: 1\n", 1, '{}:1:0: unknown field "foo"\n\n')):
+            with self.subTest(text=text):
+                path = self.file(text, "b.conf")
+                done, out, err = self.run_it("-t", "-c", now, "--test_reload", path)
+                self.assertEqual((done, out), (code, ""))
+                self.assertTrue(err.endswith(last.format(path)), err)
+        path = self.file("port: 5333\nserver_name: a\n", "b.conf")
+        self.assertEqual(self.run_it("-t", "-c", now, "-p", "4444", "--test_reload", path)[0], 0)
+        code, _, err = self.run_it("-c", now, "--test_reload", path)
+        self.assertEqual(code, 1)
+        self.assertRegex(err, r"^\S+: --test_reload can only be used together with -t\n$")
 
     def test_parse_error(self):
         code, _, err = self.run_it("-t", "-c", self.file("port: {\n"))

@@ -181,6 +181,12 @@ class Server:
     def wait_log(self, text, deadline=None):
         return wait_until(lambda: text in self.log(), f"{text!r} in the log of the server", deadline)
 
+    def cpu_seconds(self):
+        """What the process has used of processors since its start."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as f:
+            user, system = f.read().rsplit(") ", 1)[1].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def alive(self):
         return self.process.poll() is None
 
