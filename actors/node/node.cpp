@@ -119,6 +119,7 @@ struct node::parts {
   result<void> build_context();
   result<void> resolve_system_account();
   void make_system_account(node& owner);
+  void serve_traces();
   void spawn_hubs();
   listener_handle adopt_listener(bound_socket socket);
   result<listener_handle> spawn_listener();
@@ -218,6 +219,17 @@ result<void> node::parts::resolve_system_account() {
                "error resolving system account: " + account.error().context};
 }
 
+/// Traces tell which server they come from; without a system account there are none, as in Go.
+void node::parts::serve_traces() {
+  if (!system_account) return;
+  for (unsigned i = 0; i < reactor_count; ++i)
+    context->accounts->exchange_of(static_cast<reactor_index>(i))
+      ->describe_server_by([service = std::weak_ptr(system_account)] {
+        const auto there = service.lock();
+        return there ? there->introduction() : std::string();
+      });
+}
+
 void node::parts::make_system_account(node& owner) {
   const std::string name = context->policy()->system_account;
   if (name.empty()) return;
@@ -287,6 +299,7 @@ result<void> node::start() {
   p_->make_system_account(*this);
   p_->spawn_hubs();
   if (p_->system_account) p_->system_account->open(p_->hubs);
+  p_->serve_traces();
   p_->renewals->open(p_->hubs, p_->context);
 
   node_parts parts;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "actors/routing/message_trace.hpp"
+
 namespace troupe::routing {
 
 struct delivery_batch::record {
@@ -92,6 +94,10 @@ void delivery_batch::append(const message& m, const remote_delivery& how, bool w
     p = put(p + sizeof n, q);
   }
   if (!by_reference) put(p, m.payload);
+  if (m.trace) [[unlikely]] {
+    m.trace->join();
+    traces_.push_back({messages_, m.trace->shared_from_this()});
+  }
   ++messages_;
   bytes_ += static_cast<int64_t>(total + (by_reference ? m.payload.size() : 0));
 }

@@ -49,6 +49,7 @@ public:
   template <class F>
   void for_each(F f) const {
     remote_delivery how;
+    if (!traces_.empty()) [[unlikely]] return for_each_traced(f, how);
     for (const block& b : blocks_)
       for (const char* at = b.data->data(); at != b.data->data() + b.used;)
         f(decode(at, how), static_cast<const remote_delivery&>(how));
@@ -61,12 +62,30 @@ private:
     size_t used;
   };
 
+  struct traced {
+    uint64_t record;
+    std::shared_ptr<message_trace> trace;
+  };
+
+  template <class F>
+  void for_each_traced(F& f, remote_delivery& how) const {
+    uint64_t n = 0;
+    auto next = traces_.begin();
+    for (const block& b : blocks_)
+      for (const char* at = b.data->data(); at != b.data->data() + b.used; ++n) {
+        message m = decode(at, how);
+        if (next != traces_.end() && next->record == n) m.trace = (next++)->trace.get();
+        f(m, static_cast<const remote_delivery&>(how));
+      }
+  }
+
   char* room(size_t n);
   message decode(const char*& at, remote_delivery& how) const;
 
   reactor_index from_;
   buffer_pool& pool_;  // of the reactor that fills it
   std::vector<block> blocks_;
+  std::vector<traced> traces_;
   uint64_t messages_ = 0;
   int64_t bytes_ = 0;
 };

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "actors/observe/snapshots.hpp"
+#include "actors/routing/message_trace.hpp"
+#include "protocol/compress/content.hpp"
 #include "protocol/headers.hpp"
 
 namespace troupe::routing {
@@ -86,6 +88,13 @@ bool exchange::serve(const account_links& importer, const service_import& import
   there.origin = nullptr;
   there.wants_untaken = false;  // the names there mean nothing to who asked
   std::string payload;
+  bool ends_trace = false;
+  if (m.trace) [[unlikely]] {
+    m.trace->service_imported(exporter->name(), m.subject, *subject);
+    if (!import.allow_trace && m.trace->only()) return false;
+    ends_trace = !import.allow_trace;
+    if (ends_trace) there.trace = nullptr;
+  }
   if (from) {
     requester_view view;
     view.detailed = chain.shared;
@@ -93,7 +102,7 @@ bool exchange::serve(const account_links& importer, const service_import& import
     const account_ptr middle = before ? importer.self.lock() : nullptr;
     if (middle) view.service = middle->name();
     if (const std::string who = from->describe_requester(view).json; !who.empty()) {
-      payload = with_requester(m, who);
+      payload = with_requester(m, who, ends_trace);
       there.header_bytes = static_cast<int32_t>(payload.size() - (m.payload.size() - m.headers().size()));
       there.payload = payload;
       there.owner = nullptr;
@@ -105,7 +114,8 @@ bool exchange::serve(const account_links& importer, const service_import& import
   if (latency && m.reply.empty()) failed(exporter, *std::exchange(latency, nullptr), 400);
   std::string reply;
   request_number number = token_bound;
-  if (!m.reply.empty() && !m.reply.starts_with(acknowledgement_prefix) && listen(exporter)) {
+  if (!m.reply.empty() && !m.reply.starts_with(acknowledgement_prefix) && !(m.trace && m.trace->only())
+      && listen(exporter)) {
     number = expect({importer.self, exporter, std::string(m.reply), import.response,
                      import.threshold, {}, std::move(latency), steady_now()});
     reply = reply_subject(number);
@@ -117,7 +127,7 @@ bool exchange::serve(const account_links& importer, const service_import& import
 }
 
 /// The header block of `m`, in which nobody but the exchange says who asks, and its body.
-std::string exchange::with_requester(const message& m, const std::string& who) {
+std::string exchange::with_requester(const message& m, const std::string& who, bool ends_trace) {
   std::string block(header_line);
   header_cursor lines(m.headers());
   const std::string_view first_line = m.headers().substr(0, m.headers().find("\r\n"));
@@ -127,6 +137,7 @@ std::string exchange::with_requester(const message& m, const std::string& who) {
     block.append(field->key).append(": ").append(field->value).append("\r\n");
   }
   block.append(requester_header).append(": ").append(who).append("\r\n\r\n");
+  if (ends_trace) block = set_header(block, trace_destination_header, tracing_is_off);
   return block.append(m.payload.substr(m.headers().size()));
 }
 
@@ -165,9 +176,30 @@ std::string exchange::reply_subject(request_number number) const {
   return prefix_ + token_text(number);
 }
 
+// -- traces ----------------------------------------------------------------------------------------
+
+void exchange::publish_trace(message_trace& trace) {
+  if (closed_ || !describe_server_) return;
+  answer a;
+  a.to = trace.account_of_origin();
+  a.subject = trace.destination();
+  const std::string event = trace.event(describe_server_());
+  const content_encoding encoding = accepted_encoding(trace.asked().accept_encoding);
+  if (encoding_name(encoding).empty()) {
+    a.copied = event;
+  } else {
+    a.copied = set_header(empty_header_block, "Content-Encoding", encoding_name(encoding));
+    a.header_bytes = static_cast<int32_t>(a.copied.size());
+    a.copied += encode_content(encoding, event);
+  }
+  answers_.push_back(std::move(a));
+  home_.publish_later(*this);
+}
+
 // -- the way back ----------------------------------------------------------------------------------
 
 bool exchange::deliver(subscription& sub, const message& m) {
+  if (m.trace && m.trace->only()) return false;
   const request_number number = token_of(m.subject.substr(prefix_.size()));
   auto it = waiting_.find(number);
   if (it == waiting_.end()) return false;
@@ -311,6 +343,7 @@ void exchange::close() {
   deadlines_.clear();
   answers_.clear();
   ears_.clear();
+  describe_server_ = nullptr;
   complete_ = nullptr;  // it knows the hubs
 }
 

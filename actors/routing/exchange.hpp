@@ -59,6 +59,12 @@ public:
   /// Hands a request on; whether anybody was there to take it.
   bool serve(const account_links& importer, const service_import& import, const message& m,
              producer* from, const request_chain* before);
+  /// What a trace's event says of this server: a JSON object.
+  void describe_server_by(std::function<std::string()> describe) {
+    describe_server_ = std::move(describe);
+  }
+  /// Publishes the event of a traced message, at the end of the turn.
+  void publish_trace(message_trace& trace);
   size_t waiting() const { return waiting_.size(); }
   using untaken_listener = std::function<void(const message&)>;
   /// Who tells the producer of a message, here or on another reactor, that nobody took it.
@@ -106,7 +112,8 @@ private:
   request_number expect(waiting_request request);
   void forget(request_number number);
   std::string reply_subject(request_number number) const;
-  static std::string with_requester(const message& m, const std::string& who);
+  static std::string with_requester(const message& m, const std::string& who,
+                                    bool ends_trace);
   std::unique_ptr<service_latency> measure(const service_import& import, const message& m,
                                            producer* from) const;
   void measured(waiting_request& asked, const producer_ref& responder);
@@ -124,6 +131,7 @@ private:
   std::vector<answer> answers_;
   std::set<request_number> watched_;  // measured requests without an answer
   std::function<void(measured_answer_ptr)> complete_;
+  std::function<std::string()> describe_server_;
   nuid ids_;
   untaken_listener on_untaken_;
   timer timer_;

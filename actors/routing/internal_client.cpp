@@ -1,4 +1,5 @@
 #include "actors/routing/internal_client.hpp"
+#include "actors/routing/message_trace.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -97,7 +98,7 @@ void internal_client::unsubscribe(uint64_t number) {
 void internal_client::expired(subscription& sub) { unsubscribe(number_in(sub.sid())); }
 
 bool internal_client::deliver(subscription& sub, const message& m) {
-  if (m.origin == this) return false;
+  if (m.origin == this || (m.trace && m.trace->only())) return false;
   const uint64_t number = number_in(sub.sid());
   auto it = entries_.find(number);
   if (it == entries_.end()) return false;

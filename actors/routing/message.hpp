@@ -16,6 +16,8 @@
 
 namespace troupe::routing {
 
+class message_trace;
+
 /// Where a message came from, so that the producer can be held back.
 struct producer_ref {
   reactor_index reactor = 0;
@@ -37,6 +39,8 @@ struct message {
   bool wants_untaken = false;
   /// The publishing session when it lives on this reactor; for echo suppression.
   subscriber* origin = nullptr;
+  /// Of a message that is traced. Kept by the publisher or by the batch that brought it.
+  message_trace* trace = nullptr;
 
   std::string_view headers() const {
     return payload.substr(0, header_bytes > 0 ? static_cast<size_t>(header_bytes) : 0);
@@ -50,6 +54,8 @@ struct subscriber {
   virtual bool deliver(subscription& sub, const message& m) = 0;
   /// `sub` got its last message (auto-unsubscribe). The owner removes it now.
   virtual void expired(subscription& sub) = 0;
+  /// Notes in `m.trace` what became of the message at `sub`; an empty reason: it was delivered.
+  virtual void trace_egress(const subscription&, const message&, std::string_view) {}
   /// Its number in monitoring.
   virtual client_id id() const = 0;
   virtual connection_kind kind() const { return connection_kind::client; }

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "actors/routing/exchange.hpp"
+#include "actors/routing/message_trace.hpp"
 
 namespace troupe::routing {
 
@@ -133,7 +134,10 @@ bool shard_actor::deliver_plain(const match_result& r, const message& m) {
 bool shard_actor::deliver_one(subscription& sub, const message& m) {
   if (sub.max == 0) return sub.owner->deliver(sub, m);
   // The message that reaches the bound is still delivered; the subscription goes after the match.
-  if (sub.delivered >= sub.max) return false;
+  if (sub.delivered >= sub.max) {
+    if (m.trace) sub.owner->trace_egress(sub, m, trace_text::expired);
+    return false;
+  }
   if (!sub.owner->deliver(sub, m)) return false;
   if (sub.delivered >= sub.max) expired_.push_back(&sub);
   return true;
@@ -261,6 +265,7 @@ void shard_actor::take_batch(delivery_batch& batch) {
     else if (m.wants_untaken && !taken && exchange_)
       exchange_->untaken(m);
     if (!expired_.empty()) remove_expired();
+    if (m.trace) [[unlikely]] end_trace(*m.trace);
     home().run_early_flushes();
   });
   settle_link(batch);
@@ -283,6 +288,10 @@ bool shard_actor::take_queues(const message& m, const match_result& r, const rem
     }
   }
   return taken;
+}
+
+void shard_actor::end_trace(message_trace& trace) {
+  if (trace.leave() && exchange_) exchange_->publish_trace(trace);
 }
 
 void shard_actor::settle_link(const delivery_batch& batch) {

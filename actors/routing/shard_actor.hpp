@@ -95,6 +95,8 @@ public:
   /// The subscription got its last message outside of a match of this shard: its owner hears of it
   /// at the end of the turn, if it is still there.
   void expire_later(subscription& sub);
+  /// The publisher, or a batch, is done with a traced message.
+  void end_trace(message_trace& trace);
   shard_core& core() { return core_; }
   const shard_core& core() const { return core_; }
   /// Written on this reactor, read on any thread.

@@ -74,6 +74,8 @@ public:
   // subscriber
   bool deliver(routing::subscription& sub, const routing::message& m) override;
   void expired(routing::subscription& sub) override { core_.expired(sub); }
+  void trace_egress(const routing::subscription& sub, const routing::message& m,
+                     std::string_view why) override;
   client_id id() const override { return id_; }
   // producer
   void pause_for_link(reactor_index target) override;
@@ -97,6 +99,10 @@ private:
   void send(std::string_view bytes) override;
   auth_outcome authenticate(const connect_options& who, bool first) override;
   std::string connect_info() override;
+  bool begin_trace(const op& pub) override;
+  void trace_mapped(std::string_view to) override;
+  void trace_refused(std::string_view err) override;
+  void end_trace() override;
   bool publish(const op& pub) override;
   routing::subscription* subscribe(std::string_view subject, std::string_view queue,
                                    std::string_view sid) override;
@@ -152,6 +158,8 @@ private:
   void finish_partial(size_t bytes);
   void read_failed(const io_result& r);
 
+  bool deliver_traced(routing::subscription& sub, const routing::message& m);
+
   void queue_flush();
   void flush();
   /// Nothing is left to send, here or in the stages below.
@@ -182,6 +190,7 @@ private:
   routing::account_ptr account_;
   routing::shard_actor* shard_;  // of account_, on this reactor
   routing::account_links_ptr links_;  // of shard_, as followed
+  std::shared_ptr<routing::message_trace> trace_;  // of the message at hand
   std::unique_ptr<shadow_subscriptions> shadows_;  // where the account imports streams
   client_core core_;
   outbox out_;

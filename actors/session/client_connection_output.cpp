@@ -31,6 +31,7 @@ void client_connection::send(std::string_view bytes) {
 }
 
 bool client_connection::deliver(routing::subscription& sub, const routing::message& m) {
+  if (m.trace) [[unlikely]] return deliver_traced(sub, m);
   if (state_ != state::open) return false;
   if (m.origin == this && !core_.echo()) return false;
   if (static_cast<int64_t>(out_.pending()) > gate_.quick_limit() && drops_instead(m)) return false;

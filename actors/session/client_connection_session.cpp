@@ -246,6 +246,7 @@ bool client_connection::publish(const op& o) {
   m.producer = {home().index(), id_};
   m.wants_untaken = !o.reply.empty() && core_.wants_no_responders();
   m.origin = this;
+  m.trace = trace_.get();
   bool delivered = shard_->publish(m, this);
   home().run_early_flushes();
   return delivered;

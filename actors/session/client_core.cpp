@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "actors/routing/message_trace.hpp"
 #include "actors/session/protocol_trace.hpp"
 #include "protocol/client/encoder.hpp"
 #include "protocol/json/reader.hpp"
@@ -234,6 +235,18 @@ void client_core::on_pub(const op& o) {
   ++in_msgs_;
   in_bytes_ += o.payload.size();
   if (pedantic_ && !is_valid_literal_subject(o.subject)) send_err(err_text::invalid_publish_subject);
+  if (o.header_bytes > 0
+      && routing::may_ask_for_trace(o.payload.substr(0, static_cast<size_t>(o.header_bytes)))) {
+    if (!port_.begin_trace(o)) return;
+    in_trace_ = true;
+    map_and_publish(o);
+    in_trace_ = false;
+    return port_.end_trace();
+  }
+  map_and_publish(o);
+}
+
+void client_core::map_and_publish(const op& o) {
   if (mapped_) [[unlikely]]
     return on_mapped_pub(o);
   publish(o);
@@ -243,6 +256,7 @@ void client_core::on_pub(const op& o) {
 void client_core::on_mapped_pub(const op& o) {
   const auto to = port_.map_subject(o.subject);
   if (!to) return publish(o);
+  if (in_trace_) port_.trace_mapped(*to);
   if (to->empty()) {
     if (verbose_) send_ok();
     if (!o.reply.empty() && no_responders_) answer_no_responders(o.subject, o.reply);
@@ -258,20 +272,25 @@ void client_core::publish(const op& o) {
     if (o.subject.starts_with(gateway_reply_prefix)
         || o.subject.starts_with(old_gateway_reply_prefix) || o.subject.starts_with(raft_prefix)) {
       port_.log_error("Publish Violation - subject is reserved");
-      return send_err(err_text::publish_denied(o.subject));
+      return refuse_publish(err_text::publish_denied(o.subject));
     }
   }
   if (restricted_ && !port_.may_publish(o.subject)) {
     port_.log_error("Publish Violation");
-    return send_err(err_text::publish_denied(o.subject));
+    return refuse_publish(err_text::publish_denied(o.subject));
   }
   if (!o.reply.empty() && is_reserved_reply(o.reply)) {
     port_.log_error("Publish Violation - reply is reserved");
-    return send_err(err_text::reply_denied(o.reply));
+    return refuse_publish(err_text::reply_denied(o.reply));
   }
   if (verbose_) send_ok();
   if (!port_.publish(o) && !o.reply.empty() && no_responders_)
     answer_no_responders(o.subject, o.reply);
+}
+
+void client_core::refuse_publish(std::string_view err) {
+  if (in_trace_) port_.trace_refused(err);
+  send_err(err);
 }
 
 void client_core::answer_no_responders(std::string_view subject, std::string_view reply) {

@@ -54,6 +54,12 @@ public:
   virtual bool publish(const op& pub) = 0;
   /// Where a published subject really goes, if not there; empty: nowhere. Asked while `map(true)`.
   virtual std::optional<std::string> map_subject(std::string_view subject) = 0;
+  /// A message asks for a trace. False: it must not be handled any further.
+  virtual bool begin_trace(const op& pub) = 0;
+  /// Only between those two: what happens to it before it is published.
+  virtual void trace_mapped(std::string_view to) = 0;
+  virtual void trace_refused(std::string_view err) = 0;
+  virtual void end_trace() = 0;
   /// nullptr: the subject is no valid filter.
   virtual routing::subscription* subscribe(std::string_view subject, std::string_view queue,
                                            std::string_view sid) = 0;
@@ -164,6 +170,8 @@ private:
   }
   void on_pub(const op& o);
   void on_mapped_pub(const op& o);
+  void map_and_publish(const op& o);
+  void refuse_publish(std::string_view err);
   void publish(const op& o);
   void on_sub(const op& o);
   void on_unsub(const op& o);
@@ -207,6 +215,7 @@ private:
   bool closed_ = false;
   bool restricted_ = false;
   bool mapped_ = false;
+  bool in_trace_ = false;  // the message at hand is traced
   bool traced_ = false;
   bool verbose_ = true;
   bool pedantic_ = true;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "actors/routing/message_trace.hpp"
+
 namespace troupe {
 
 class shadow_subscriptions::shadow final : private routing::subscriber {
@@ -32,6 +34,11 @@ private:
     if (!subject) return false;
     routing::message here = m;
     here.subject = *subject;
+    if (m.trace) [[unlikely]] {
+      m.trace->stream_exported(session_.shard->account().name, *subject);
+      if (!import_.allow_trace && m.trace->only()) return false;
+      if (!import_.allow_trace) here.trace = nullptr;
+    }
     if (!session_.subscriber->deliver(primary_, here)) return false;
     ++own.delivered;
     if (primary_.max != 0 && primary_.delivered >= primary_.max)

@@ -93,6 +93,9 @@ public:
   // turn_hook
   void at_turn_end() override;
 
+  /// Any thread: the JSON object by which this server introduces itself.
+  std::string introduction() { return server_info_json(card(), mark()); }
+
 private:
   /// A request under way.
   struct work {
