@@ -77,7 +77,7 @@ Cluster Options:
         --cluster_listen <url>       Same as --cluster
 
 Profiling Options:
-        --profile <port>             Accepted and ignored
+        --profile <port>             Profiling HTTP port
 
 Common Options:
     -h, --help                       Show this text

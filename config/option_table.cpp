@@ -66,7 +66,7 @@ constexpr option_row top[] = {
      &o::pid_file},
     {"", "ports_file_dir", text, "", live, built, "Where <exe>_<pid>.ports is written.", "",
      &o::ports_file_dir},
-    {"", "prof_port", integer, "0", restart, ignored, "Profiling port of the Go runtime.", "",
+    {"", "prof_port", integer, "0", restart, built, "Profiling port, 0 for none.", "",
      &o::prof_port, any_min, port_max},
     {"", "prof_block_rate", integer, "0", live, ignored, "Profiling rate of the Go runtime.", "",
      &o::prof_block_rate},

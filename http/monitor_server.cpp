@@ -1,7 +1,5 @@
 #include "http/monitor_server.hpp"
 
-#include "http/router.hpp"
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -45,8 +43,8 @@ struct session_list {
 /// One connection. Lives as long as an operation is under way.
 class session : public std::enable_shared_from_this<session> {
 public:
-  session(tcp::socket socket, router& routes, const monitor_config& limits, session_list& peers)
-      : stream_(std::move(socket)), routes_(routes), limits_(limits), peers_(peers),
+  session(tcp::socket socket, const monitor_server::handler& handle, const monitor_config& limits, session_list& peers)
+      : stream_(std::move(socket)), handle_(handle), limits_(limits), peers_(peers),
         place_(peers.all.insert(peers.all.end(), this)) {}
   ~session() {
     release();
@@ -99,7 +97,7 @@ private:
     if (!ec) {
       auto& request = parser_->get();
       auto target = request.target();
-      return answer(routes_.handle({target.data(), target.size()}), request.keep_alive());
+      return answer(handle_({target.data(), target.size()}), request.keep_alive());
     }
     bool broken_request =
         ec.category() == beast::http::make_error_code(beast::http::error::end_of_stream).category()
@@ -153,7 +151,7 @@ private:
   beast::flat_buffer buffer_;
   std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
   beast::http::response<beast::http::string_body> message_;
-  router& routes_;
+  const monitor_server::handler& handle_;
   const monitor_config& limits_;
   session_list& peers_;
   std::list<session*>::iterator place_;
@@ -163,15 +161,15 @@ private:
 } // namespace
 
 struct monitor_server::impl {
-  impl(monitor_config c, pages& from)
-      : config(std::move(c)), routes(from, config.base_path), acceptor(context), retry(context) {}
+  impl(monitor_config c, handler h)
+      : config(std::move(c)), answer(std::move(h)), acceptor(context), retry(context) {}
 
   result<void> listen();
   void accept();
   void admit(tcp::socket socket);
 
   monitor_config config;
-  router routes;
+  handler answer;
   session_list sessions; // outlives the context, whose handlers own the sessions
   asio::io_context context{1};
   tcp::acceptor acceptor;
@@ -225,11 +223,17 @@ void monitor_server::impl::admit(tcp::socket socket) {
     idle->close();
     if (all.size() >= config.connections_max * 2) return;
   }
-  std::make_shared<session>(std::move(socket), routes, config, sessions)->run();
+  std::make_shared<session>(std::move(socket), answer, config, sessions)->run();
 }
 
-monitor_server::monitor_server(monitor_config config, pages& from)
-    : impl_(std::make_unique<impl>(std::move(config), from)) {}
+monitor_server::monitor_server(monitor_config config, pages& from) {
+  auto routes = std::make_shared<router>(from, config.base_path);
+  impl_ = std::make_unique<impl>(std::move(config),
+                                 [routes](std::string_view target) { return routes->handle(target); });
+}
+
+monitor_server::monitor_server(monitor_config config, handler answer)
+    : impl_(std::make_unique<impl>(std::move(config), std::move(answer))) {}
 
 monitor_server::~monitor_server() { stop(); }
 

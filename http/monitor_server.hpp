@@ -6,14 +6,16 @@
 // nothing else.
 #pragma once
 
-#include "http/pages.hpp"
+#include "http/router.hpp"
 #include "protocol/result.hpp"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace troupe::http {
 
@@ -32,8 +34,13 @@ struct monitor_config {
 
 class monitor_server {
 public:
-  /// The pages must outlive the server.
+  /// Answers a request line's target, on the server's thread.
+  using handler = std::function<response(std::string_view target)>;
+
+  /// Serves the monitoring pages, which must outlive the server.
   monitor_server(monitor_config config, pages& from);
+  /// Serves whatever the handler answers; `base_path` is the handler's business.
+  monitor_server(monitor_config config, handler answer);
   ~monitor_server(); // stops
 
   monitor_server(const monitor_server&) = delete;

@@ -112,6 +112,8 @@ std::string state_word(const std::string& stat) {
   }
 }
 
+} // namespace
+
 std::vector<int> thread_ids() {
   std::vector<int> ids;
   DIR* tasks = ::opendir("/proc/self/task");
@@ -122,8 +124,6 @@ std::vector<int> thread_ids() {
   std::sort(ids.begin(), ids.end());
   return ids;
 }
-
-} // namespace
 
 std::vector<thread_state> thread_states() {
   static std::mutex one_at_a_time;

@@ -18,6 +18,9 @@ struct thread_state {
 /// answer has none. System calls that sleep return EINTR, which every loop of ours takes.
 std::vector<thread_state> thread_states();
 
+/// The kernel's numbers of this process's threads, ascending.
+std::vector<int> thread_ids();
+
 struct heap_usage {
   uint64_t used_bytes = 0;   // handed out by malloc
   uint64_t free_bytes = 0;   // kept by malloc

@@ -69,6 +69,7 @@ result<void> ports_file::write(const std::string& dir, const process_ports& port
   };
   list("nats", "nats", ports.host, ports.client);
   list("monitoring", "http", ports.monitoring_host, ports.monitoring);
+  list("profile", "http", ports.host, ports.profile);
   json.end_object();
 
   std::ofstream out(path, std::ios::trunc);

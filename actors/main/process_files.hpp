@@ -13,6 +13,7 @@ struct process_ports {
   int client = 0;
   std::string monitoring_host;
   int monitoring = 0;
+  int profile = 0; // at `host`
 };
 
 /// Writes `path` with the decimal pid. The error names the path and the cause.

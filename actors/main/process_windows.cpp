@@ -36,10 +36,26 @@ void process_windows::put_in_place(monitor_ptr fresh, const http::monitor_config
   if (monitor_) log::info("Starting http monitor on {}:{}", config.host, monitor_->port());
 }
 
+result<void> process_windows::open_profiler(const config::server_options& o) {
+  if (o.prof_port == 0) return {};
+  http::monitor_config config;
+  config.host = o.host;
+  config.port = o.prof_port;
+  profiler_ = std::make_unique<http::monitor_server>(
+    config, [this](std::string_view target) { return profiles_.handle(target); });
+  if (auto ok = profiler_->start(); !ok) {
+    profiler_.reset();
+    return error{ok.error().code, "error starting profiler: " + ok.error().context};
+  }
+  log::info("profiling port: {}", profiler_->port());
+  return {};
+}
+
 result<void> process_windows::open(const config::server_options& o) {
   std::lock_guard lock(mutex_);
   if (!o.pid_file.empty())
     if (auto ok = write_pid_file(o.pid_file); !ok) return ok.error();
+  if (auto ok = open_profiler(o); !ok) return ok;
   const http::monitor_config config = monitor_config_of(o);
   auto fresh = open_monitor(config);
   if (!fresh) return fresh.error();
@@ -54,6 +70,7 @@ void process_windows::write_ports_file(const config::server_options& o) {
   ports.client = node_.client_port();
   ports.monitoring_host = config_.host;
   ports.monitoring = monitor_ ? monitor_->port() : 0;
+  ports.profile = profiler_ ? profiler_->port() : 0;
   if (auto ok = ports_.write(o.ports_file_dir, ports); !ok) log::error("{}", ok.error().context);
 }
 
@@ -97,6 +114,8 @@ void process_windows::close_monitor() {
   std::lock_guard lock(mutex_);
   closed_ = true;
   if (monitor_) monitor_->stop();
+  profiles_.cancel();
+  if (profiler_) profiler_->stop();
 }
 
 } // namespace troupe

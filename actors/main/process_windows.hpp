@@ -1,5 +1,5 @@
 // What of a running node can be seen from outside besides its clients' port: the monitoring pages,
-// the pid file and the ports file. Opened at start, changed by a reload.
+// profiles, the pid file and the ports file. Opened at start, changed by a reload.
 //
 // The main thread opens and closes, the reload's thread changes: both take the lock.
 #pragma once
@@ -13,6 +13,7 @@
 #include "actors/node/node.hpp"
 #include "actors/node/reload_core.hpp"
 #include "http/monitor_server.hpp"
+#include "http/profile_router.hpp"
 
 namespace troupe {
 
@@ -36,6 +37,7 @@ public:
 private:
   using monitor_ptr = std::unique_ptr<http::monitor_server>;
 
+  result<void> open_profiler(const config::server_options& o);
   result<monitor_ptr> open_monitor(const http::monitor_config& config);
   void put_in_place(monitor_ptr fresh, const http::monitor_config& config);
   void commit(const reload_plan& plan, monitor_ptr fresh, const http::monitor_config& config,
@@ -47,6 +49,8 @@ private:
   http::pages pages_;
   http::monitor_config config_;  // of monitor_
   monitor_ptr monitor_;          // nullptr: none
+  http::profile_router profiles_{pages_};
+  monitor_ptr profiler_;         // nullptr: none
   ports_file ports_;
   bool closed_ = false;
 };
