@@ -19,11 +19,23 @@
 #include "actors/node/reload_core.hpp"
 #include "actors/node/signal_source.hpp"
 #include "actors/observe/logger.hpp"
+#include "actors/reactor/tls_context.hpp"
 #include "actors/session/node_context.hpp"
 #include "config/cli.hpp"
 
 namespace troupe {
 namespace {
+
+/// Files and variables of the process; TLS blocks are tried as they are read.
+config::parse_environment environment() {
+  config::parse_environment env = config::system_environment();
+  env.check_tls = [](const config::tls_options& tls) -> result<void> {
+    auto made = make_tls_context(tls);
+    if (!made) return made.error();
+    return {};
+  };
+  return env;
+}
 
 int fail(const std::string& text) {
   std::fprintf(stderr, "nats-server: %s\n", text.c_str());
@@ -84,7 +96,7 @@ private:
 
   reload_hooks make_hooks() {
     reload_hooks hooks;
-    hooks.read = [this] { return config::read_again(cli_.flags, config::system_environment()); };
+    hooks.read = [this] { return config::read_again(cli_.flags, environment()); };
     hooks.prepare = [this](const reload_plan& plan) { return windows_.prepare(plan); };
     hooks.under_way = [this](bool begins) { begins ? service_.reloading() : service_.reloaded(); };
     return hooks;
@@ -133,7 +145,7 @@ int main(int argc, char** argv) {
   using namespace troupe;
   std::vector<std::string> args(argv + 1, argv + argc);
   hide_arguments(argc, argv);
-  config::cli_result cli = config::parse_command_line(args, config::system_environment());
+  config::cli_result cli = config::parse_command_line(args, environment());
   if (!cli.output.empty()) std::fputs(cli.output.c_str(), stdout);
   if (!cli.diagnostics.empty()) std::fputs(cli.diagnostics.c_str(), stderr);
   if (!cli.reload_file.empty()) return test_reload(cli);

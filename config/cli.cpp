@@ -1,5 +1,6 @@
 #include "config/cli.hpp"
 
+#include "config/load_context.hpp"
 #include "config/option_table.hpp"
 
 #include <algorithm>
@@ -69,7 +70,7 @@ constexpr flag_row rows[] = {
     {"connect_retries", "connect_retries", flag_kind::integer, &o::cluster_connect_retries},
     {"cluster_name", "cluster_name", flag_kind::text, &o::cluster_name},
     {"tls", "tls", flag_kind::boolean},
-    {"tlsverify", "tlsverify", flag_kind::boolean},
+    {"tlsverify", "tlsverify", flag_kind::boolean}, // or "optional"
     {"tlscert", "tlscert", flag_kind::text},
     {"tlskey", "tlskey", flag_kind::text},
     {"tlscacert", "tlscacert", flag_kind::text},
@@ -119,6 +120,14 @@ const char* parse_int(std::string_view s, int64_t& out) {
   return nullptr;
 }
 
+/// "optional", in any case.
+bool is_optional(std::string_view text) {
+  constexpr std::string_view word = "optional";
+  return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) == b;
+  });
+}
+
 struct scanned {
   flag_values flags;
   std::vector<std::string> words; // from the first word that is no flag
@@ -128,7 +137,11 @@ struct scanned {
 std::string check_flag_value(const flag_row& row, const std::string& name,
                              const std::string& text) {
   int64_t n = 0;
-  if (row.kind == flag_kind::boolean && !parse_bool(text))
+  if (row.key == "tlsverify" && !parse_bool(text) && !is_optional(text))
+    return "invalid boolean value \"" + text
+           + "\" for -tlsverify: expected true, false, or optional: strconv.ParseBool: parsing "
+           + go_quote(text) + ": invalid syntax";
+  if (row.kind == flag_kind::boolean && !parse_bool(text) && row.key != "tlsverify")
     return "invalid boolean value \"" + text + "\" for -" + name + ": parse error";
   if (row.kind != flag_kind::integer) return {};
   auto why = parse_int(text, n);
@@ -280,27 +293,52 @@ cli_result test_config(const std::string& path, const parse_environment& env, cl
   return out;
 }
 
-/// Flags known to the NATS server but not built: notices, or a refusal where protection is asked
-/// for.
-std::optional<cli_result> check_unbuilt_flags(const flag_values& flags, cli_result& out) {
+/// Flags known to the NATS server but not built: notices.
+void note_unbuilt_flags(const flag_values& flags, cli_result& out) {
   auto given = [&](std::string_view key) {
     auto text = last(flags, key).value_or("");
     return !text.empty() && parse_bool(text).value_or(true);
   };
-  for (auto key : {"tls", "tlsverify", "tlscert", "tlskey", "tlscacert"}) {
-    if (!given(key)) continue;
-    auto text = "flag -" + std::string(key) + " is not built yet: ";
-    if (!is_on(flags, "allow_unsupported"))
-      return failed(text + "refusing to listen without TLS (to run unprotected, start with "
-                           "--allow_unsupported)");
-    out.notices.push_back({{}, text + "clients connect WITHOUT TLS", false});
-  }
   for (auto key : {"https_port", "routes", "cluster", "cluster_advertise", "no_advertise",
                    "connect_retries", "cluster_name", "jetstream", "store_dir"})
     if (last(flags, key) && (given(key) || find_key(key)->kind != flag_kind::boolean))
       out.notices.push_back(
           {{}, "flag -" + std::string(key) + " is not built yet and has no effect", false});
-  return std::nullopt;
+}
+
+/// The TLS flags together make a block of their own, which takes the place of the file's;
+/// -tls=false takes TLS away.
+result<void> apply_tls_flags(const flag_values& flags, const parse_environment& env,
+                             server_options& options) {
+  const auto wanted = last(flags, "tls");
+  const bool off = wanted && !parse_bool(*wanted).value_or(false);
+  const bool on = std::any_of(flags.begin(), flags.end(),
+                              [](auto& flag) { return flag.first.starts_with("tls"); });
+  if (off) options.tls.reset();
+  fill_auth_timeout(options);
+  if (off || !on) return {};
+  auto text = [&](std::string_view key) { return last(flags, key).value_or(""); };
+  auto bad = [](const char* why) { return troupe::error{errc::malformed, why}; };
+  if (text("tlscert").empty()) return bad("TLS Server certificate must be present and valid");
+  if (text("tlskey").empty()) return bad("TLS Server private key must be present and valid");
+  tls_options tls;
+  tls.certs = {{text("tlscert"), text("tlskey")}};
+  tls.ca_file = text("tlscacert");
+  tls.verify = is_on(flags, "tlsverify");
+  tls.verify_optional = is_optional(text("tlsverify"));
+  // What is not about certificates stays as the file says.
+  if (options.tls) {
+    tls.timeout = options.tls->timeout;
+    tls.verify_and_map = options.tls->verify_and_map;
+    tls.pinned_certs = options.tls->pinned_certs;
+    tls.connection_rate_limit = options.tls->connection_rate_limit;
+    tls.order = options.tls->order;
+    tls.first_delay = options.tls->first_delay;
+  }
+  options.tls = std::move(tls);
+  fill_auth_timeout(options);
+  if (env.check_tls) return env.check_tls(*options.tls);
+  return {};
 }
 
 /// Flags that are more than one field.
@@ -355,6 +393,8 @@ load_result read_again(const flag_values& flags, const parse_environment& env) {
     out = load_file(path, env, std::move(base));
   else out.options = std::move(base);
   apply_flags(flags, out.options);
+  if (auto good = apply_tls_flags(flags, env, out.options); !good)
+    out.errors.push_back({{}, good.error().context, false});
   return out;
 }
 
@@ -417,10 +457,12 @@ cli_result parse_command_line(std::span<const std::string> args, const parse_env
   auto path = last(in.flags, "config").value_or("");
   if (path.empty() && only_test)
     return failed("must specify [-c, --config] option to check configuration file syntax");
-  if (auto refused = check_unbuilt_flags(in.flags, out)) return *refused;
+  note_unbuilt_flags(in.flags, out);
   if (!path.empty())
     if (auto done = read_file(path, in.flags, env, out)) return *done;
   apply_flags(in.flags, out.options);
+  if (auto good = apply_tls_flags(in.flags, env, out.options); !good)
+    return failed(good.error().context);
   if (only_test) return test_config(path, env, std::move(out));
   if (last(in.flags, "test_reload"))
     return failed("--test_reload can only be used together with -t");

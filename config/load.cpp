@@ -233,6 +233,8 @@ bool load_special(load_context& ctx, std::string_view name, const value& v) {
     load_lame_duck(ctx, name, v);
   } else if (name == "server_name") {
     load_server_name(ctx, v);
+  } else if (name == "tls") {
+    o.tls = load_tls(ctx, v);
   } else if (name == "mappings") {
     o.mappings = load_mappings(ctx, v);
   } else if (name == "system_account") {
@@ -392,6 +394,7 @@ load_result load(const value& root, server_options base, const parse_environment
       if (auto row = find_option("", key); row && row->name() == name)
         if (auto on = v.get<bool>()) out.options.trace = *on || out.options.trace;
   fill_defaults(out.options);
+  fill_auth_timeout(out.options);
   sort_by_place(out.errors);
   sort_by_place(out.warnings);
   sort_by_place(out.notices);

@@ -32,9 +32,10 @@ void load_timeout(load_context& ctx, const value& v, const std::string& key) {
                    "unquoted duration; use '1m' instead of 1m, for example");
   }
   constexpr double longest_s = 9e9; // what fits in nanoseconds
-  if (seconds > 0)
-    ctx.options.authorization.timeout =
-        nanoseconds{static_cast<int64_t>(std::min(seconds, longest_s) * 1e9)};
+  if (seconds <= 0) return;
+  ctx.options.authorization.timeout =
+      nanoseconds{static_cast<int64_t>(std::min(seconds, longest_s) * 1e9)};
+  ctx.options.authorization.timeout_given = true;
 }
 
 /// A list of names; `what` as the NATS server calls it.

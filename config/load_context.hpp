@@ -79,6 +79,10 @@ std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v);
 bool load_operators(load_context& ctx, std::string_view name, const value& v);
 /// What an operator's claim says where the file is silent. After all options.
 void finish_operators(load_context& ctx);
+/// A tls block, of whatever listener; nothing if it is none.
+std::optional<tls_options> load_tls(load_context& ctx, const value& v);
+/// How long a client may take to log in where nobody says: with TLS, its handshake comes first.
+void fill_auth_timeout(server_options& options);
 /// The proxies block -> options.trusted_proxies.
 void load_proxies(load_context& ctx, const value& v);
 

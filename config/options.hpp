@@ -35,7 +35,8 @@ struct authorization_options {
   std::string user;
   std::string pass;
   std::string token;
-  nanoseconds timeout = 2s; // time a client has to send its CONNECT
+  nanoseconds timeout = 2s;   // time a client has to send its CONNECT
+  bool timeout_given = false; // else it follows from that of TLS
   std::vector<user_options> users;
   std::optional<permissions> default_permissions;
   std::optional<auth_callout_options> callout;

@@ -1,6 +1,6 @@
 // Text of a configuration file -> value tree, with variables resolved and includes merged.
 //
-// Pure: files and environment are reached through two callbacks, so a test needs neither. Bounded
+// Pure: files and environment are reached through callbacks, so a test needs neither. Bounded
 // against hostile input: depth of nesting, number of included files, and values after variables are
 // expanded. Stops at the first error, because what follows broken syntax means little.
 #pragma once
@@ -15,6 +15,8 @@
 
 namespace troupe::config {
 
+struct tls_options;
+
 inline constexpr int max_nesting = 128;
 inline constexpr int max_includes = 1000;
 inline constexpr uint64_t max_values = 4'000'000;
@@ -25,6 +27,9 @@ struct parse_environment {
   std::function<result<std::string>(const std::string& path)> read_file;
   /// An environment variable's text.
   std::function<std::optional<std::string>(const std::string& name)> get_env;
+  /// Whether the certificates and keys that a tls block names are there and fit. An error's context
+  /// is the NATS server's. None: they are not looked at. Never shows what is in a key.
+  std::function<result<void>(const tls_options& tls)> check_tls = {};
 };
 
 /// The process's own files and environment.

@@ -43,14 +43,15 @@ struct tls_options {
   std::vector<cert_pair> certs;  // cert_file/key_file first, then `certs`
   std::string ca_file;
   bool insecure = false;
-  bool verify = false;
+  bool verify = false;           // clients must have a certificate; verify_and_map says so too
+  bool verify_optional = false;  // those that show one must have a good one
   bool verify_and_map = false;
   bool verify_and_check_known_urls = false;
   bool allow_insecure_cipher_suites = false;
   std::vector<std::string> cipher_suites;      // Go's names, "TLS_..."
   std::vector<std::string> curve_preferences;  // Go's names, "X25519"
   std::string min_version;                     // "", "1.2" or "1.3"
-  nanoseconds timeout = 2s;
+  nanoseconds timeout = 2s;                    // of the handshake
   int64_t connection_rate_limit = 0;           // handshakes a second, 0: no limit
   std::vector<std::string> pinned_certs;       // lower-case hex SHA-256 of the peer's SPKI
   handshake_order order = handshake_order::after_info;

@@ -85,6 +85,9 @@ server_info info_from(const config::server_options& o, const std::string& id) {
   info.api_level = config::jetstream_api_level;
   info.headers = !o.no_header_support;
   info.max_payload = o.max_payload;
+  info.tls_required = o.tls && !o.allow_non_tls;
+  info.tls_available = o.tls && o.allow_non_tls;
+  info.tls_verify = o.tls && o.tls->verify;
   info.auth_required =
     (o.authorization.required() && o.no_auth_user.empty()) || o.operators.enabled();
   return info;
@@ -146,6 +149,12 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
                                                  uint16_t client_port) const {
   auto policy = std::make_shared<node_policy>();
   policy->options = std::make_shared<config::server_options>(options);
+  if (options.tls) {
+    // The files are read again at each reload: a new certificate is used from the next handshake on.
+    auto tls = make_tls_context(*options.tls);
+    if (!tls) return tls.error();
+    policy->tls = std::move(*tls);
+  }
   policy->info = info_from(options, id);
   policy->info.xkey = xkey;
   policy->info.port = client_port;

@@ -37,7 +37,12 @@ void client_connection::handle_io(uint32_t events) {
     // Ours goes at the end of the turn, when what the turn gathered for other reactors has left.
     home().flush_later(*this);
   }
-  if (state_ == state::opening) return open_up();
+  if (state_ == state::opening) {
+    open_up();
+    // What came behind the last message of a handshake waits in its stage.
+    while (state_ == state::open && reads() && transport_->has_input()) read();
+    return;
+  }
   if (events & readable) {
     if (state_ == state::open) read();
     while (reads() && transport_->has_input()) read();

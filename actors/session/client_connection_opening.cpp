@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "actors/observe/logger.hpp"
+#include "actors/reactor/tls_session.hpp"
 #include "actors/session/client_connection.hpp"
 #include "actors/session/client_hub.hpp"
 #include "actors/session/stages.hpp"
@@ -80,6 +81,13 @@ bool client_connection::begin_stages() {
   if (!out_.empty()) flush();
   if (!out_.empty() || state_ != state::opening) return false;
   if (!stages_up_) {
+    const tls_context_ptr& tls = tls_of(hub_.policy(), kind_);
+    if (opening_->with_tls() && !tls->rate().admit(home().now())) {
+      // In clear: the client has not begun to decrypt.
+      client_connection::send(err_line(err_text::connection_throttling));
+      close(closed_reason::max_connections_exceeded);
+      return false;
+    }
     stages_up_ = true;
     tls_first_ = opening_->tls_first();
     arm_flow_timer();
@@ -94,13 +102,18 @@ bool client_connection::begin_stages() {
   }
   std::string why = transport_->failure();
   if (why.empty()) why = done.status == io_status::closed ? "EOF" : std::strerror(done.error);
-  log_debug("TLS handshake error: " + why);
+  log_error("TLS handshake error: " + why);
   close(closed_reason::tls_handshake_failure);
   return false;
 }
 
 void client_connection::open_session() {
   const bool told = opening_ && opening_->info_is_sent();
+  if (const tls_session* tls = transport_->tls(); tls && log::debug_enabled()) {
+    log_debug("TLS handshake complete");
+    log_debug("TLS version " + std::string(tls->version) + ", cipher suite "
+              + std::string(tls->cipher_suite));
+  }
   opening_.reset();
   flow_timer_.cancel();
   state_ = state::open;

@@ -1,5 +1,6 @@
 // What a connection says of itself: in logs, in monitoring, in traces.
 #include "actors/observe/logger.hpp"
+#include "actors/reactor/tls_session.hpp"
 #include "actors/session/client_connection.hpp"
 #include "actors/session/client_hub.hpp"
 #include "actors/session/protocol_trace.hpp"
@@ -88,6 +89,13 @@ observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
       s.issuer_key = profile_->rules->issuer_key;
       s.tags = profile_->rules->tags;
     }
+  }
+  if (const tls_session* tls = transport_->tls()) {
+    s.tls_version = tls->version;
+    s.tls_cipher_suite = tls->cipher_suite;
+    s.tls_first = tls_first_;
+    for (const peer_certificate& cert : tls->peers)
+      s.tls_peer_certs.push_back({cert.subject, cert.spki_sha256, cert.cert_sha256});
   }
   if (!with_subs) return s;
   core_.subscriptions().for_each([&](const routing::subscription& sub) {

@@ -15,6 +15,7 @@
 #include "actors/auth/auth_core.hpp"
 #include "actors/observe/counters.hpp"
 #include "actors/observe/snapshots.hpp"
+#include "actors/reactor/tls_context.hpp"
 #include "actors/routing/account.hpp"
 #include "actors/session/session_events.hpp"
 #include "actors/session/session_settings.hpp"
@@ -29,6 +30,7 @@ struct node_policy {
   session_settings settings;
   config::trace_filter traced;  // connections traced although the node is not
   std::shared_ptr<const authenticator> auth;
+  tls_context_ptr tls;         // of clients; nullptr: they come without
   std::string system_account;  // empty: there is none
   int64_t max_connections = default_max_connections;  // -1: no limit
   observe::wall_time loaded = observe::wall_now();    // when its configuration was read

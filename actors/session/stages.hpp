@@ -14,6 +14,9 @@
 
 namespace troupe {
 
+/// The TLS of a listener; nullptr without.
+const tls_context_ptr& tls_of(const node_policy& policy, listener_kind kind);
+
 opening_rules opening_rules_of(const node_policy& policy, listener_kind kind);
 
 /// Puts the stages of this kind on the TCP transport. Their handshakes have yet to be run.

@@ -23,6 +23,8 @@ inline constexpr std::string_view user_expired = "User Authentication Expired";
 inline constexpr std::string_view account_expired = "Account Authentication Expired";
 inline constexpr std::string_view user_revoked = "User Authentication Revoked";
 inline constexpr std::string_view account_registration = "Failed Account Registration";
+inline constexpr std::string_view connection_throttling =
+    "Connection throttling is active. Please try again later.";
 inline constexpr std::string_view tls_required = "Secure Connection - TLS Required";
 inline constexpr std::string_view throttled =
     "Connection throttling is active. Please try again later.";

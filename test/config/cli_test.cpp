@@ -21,6 +21,7 @@ parse_environment world() {
             if (path == "later.conf") return std::string("mqtt { port: 1 }\n");
             if (path == "syntax.conf") return std::string("port: {\n");
             if (path == "range.conf") return std::string("port: 99999999999999999999\n");
+            if (path == "ocsp.conf") return std::string("port: 1\nocsp: true\n");
             if (path == "tls.conf") return std::string("port: 1\ntls { cert_file: a }\n");
             if (path == "n.pid") return std::string("4711\n");
             return troupe::error{errc::unavailable, "open " + path + ": no such file or directory"};
@@ -130,34 +131,54 @@ TEST_CASE("cli: signals name a process, a pid file or a prefix", "[config]") {
   CHECK(prefix.pid == "47");
 }
 
-TEST_CASE("cli: TLS flags are refused rather than ignored", "[config]") {
-  CHECK(run({"--tls"}).exit_code == 1);
-  CHECK(run({"--tlscert", "a.pem"}).exit_code == 1);
-  CHECK(run({"--tls=false"}).exit_code == 0);
-  CHECK(run({"-t", "-c", "n.conf", "--tls"}).exit_code == 1);
-  auto allowed = run({"--tls", "--allow_unsupported"});
-  CHECK(allowed.action == cli_action::run);
-  REQUIRE(allowed.notices.size() == 1);
-  CHECK(allowed.notices[0].to_string()
-        == "flag -tls is not built yet: clients connect WITHOUT TLS");
+TEST_CASE("cli: TLS flags together make a block of their own", "[config]") {
+  auto said = [](std::vector<std::string> args) { return run(args).diagnostics; };
+  CHECK(said({"--tls"}) == "nats-server: TLS Server certificate must be present and valid\n");
+  CHECK(said({"--tlsverify"}) == "nats-server: TLS Server certificate must be present and valid\n");
+  CHECK(said({"--tlscert", "a.pem"})
+        == "nats-server: TLS Server private key must be present and valid\n");
+  CHECK(contains(said({"--tlsverify=x"}), "invalid boolean value \"x\" for -tlsverify: expected true"));
+  auto all = run({"--tls", "--tlscert", "a", "--tlskey", "b", "--tlscacert", "c", "--tlsverify"});
+  CHECK(all.action == cli_action::run);
+  REQUIRE(all.options.tls);
+  CHECK(all.options.tls->certs == std::vector<cert_pair>{{"a", "b"}});
+  CHECK(all.options.tls->ca_file == "c");
+  CHECK(all.options.tls->verify);
+  CHECK(all.options.authorization.timeout == 3s);
+  auto optional = run({"--tlscert", "a", "--tlskey", "b", "--tlsverify=Optional"});
+  REQUIRE(optional.options.tls);
+  CHECK(optional.options.tls->verify_optional);
+  CHECK_FALSE(optional.options.tls->verify);
+}
+
+TEST_CASE("cli: TLS flags come over the file's block, and take it away", "[config]") {
+  auto file = run({"-c", "tls.conf"});
+  CHECK(file.action == cli_action::run);
+  REQUIRE(file.options.tls);
+  auto off = run({"-c", "tls.conf", "--tls=false", "--tlscert", "x"});
+  CHECK_FALSE(off.options.tls);
+  CHECK(off.options.authorization.timeout == 2s);
+  auto over = run({"-c", "tls.conf", "--tlscert", "x", "--tlskey", "y"});
+  REQUIRE(over.options.tls);
+  CHECK(over.options.tls->certs == std::vector<cert_pair>{{"x", "y"}});
 }
 
 TEST_CASE("cli: a file that asks for protection that is not built is refused", "[config]") {
-  for (auto args : {std::vector<std::string>{"-c", "tls.conf"}, {"-t", "-c", "tls.conf"}}) {
+  for (auto args : {std::vector<std::string>{"-c", "ocsp.conf"}, {"-t", "-c", "ocsp.conf"}}) {
     auto refused = run(args);
     CHECK(refused.action == cli_action::fail);
     CHECK(refused.exit_code == 1);
     CHECK(refused.diagnostics
-          == "nats-server: tls.conf:2:1: option \"tls\" is not built yet: refusing to run without "
+          == "nats-server: ocsp.conf:2:1: option \"ocsp\" is not built yet: refusing to run without "
              "the protection it asks for (to run unprotected, start with --allow_unsupported)\n\n");
   }
-  auto allowed = run({"-c", "tls.conf", "--allow_unsupported"});
+  auto allowed = run({"-c", "ocsp.conf", "--allow_unsupported"});
   CHECK(allowed.action == cli_action::run);
   CHECK(allowed.options.allow_unsupported);
   REQUIRE(allowed.notices.size() == 1);
-  CHECK(contains(allowed.notices[0].to_string(), "tls.conf:2:1: option \"tls\""));
+  CHECK(contains(allowed.notices[0].to_string(), "ocsp.conf:2:1: option \"ocsp\""));
   CHECK(contains(allowed.notices[0].to_string(), "NOT protected"));
-  auto tested = run({"-t", "-c", "tls.conf", "--allow_unsupported"});
+  auto tested = run({"-t", "-c", "ocsp.conf", "--allow_unsupported"});
   CHECK(tested.action == cli_action::test_config);
   CHECK(contains(tested.diagnostics, "NOT protected"));
 }

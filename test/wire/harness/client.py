@@ -31,6 +31,14 @@ class RawClient:
             raise
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def start_tls(self, context, name="localhost", session=None):
+        """From here on everything is encrypted. Nothing in clear may be left unread."""
+        if self.buffer:
+            raise AssertionError(f"in clear behind INFO: {_show(bytes(self.buffer))}")
+        self.sock.settimeout(self.deadline)
+        self.sock = context.wrap_socket(self.sock, server_hostname=name, session=session)
+        return self
+
     # -- sending
 
     def send(self, data):

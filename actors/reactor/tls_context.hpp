@@ -1,0 +1,76 @@
+// A tls block of the configuration with its certificates, as OpenSSL wants it: what all TLS
+// connections of a listener share.
+//
+// Immutable but for a counter of handshakes; used by all reactors at once. Reading the files again
+// means making a new one: connections keep the one they began with, and tickets of an old one do
+// not resume under a new one. Errors carry the NATS server's (Go's) texts, and never key material.
+#pragma once
+
+#include <openssl/types.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "config/security_options.hpp"
+#include "protocol/result.hpp"
+
+namespace troupe {
+
+/// Who connects: clients of the protocol, or a browser that looks at the monitoring pages and is
+/// never asked for a certificate.
+enum class tls_purpose : uint8_t { clients, monitoring };
+
+/// At most `limit` handshakes a second over all reactors; whoever comes beyond is counted.
+class handshake_rate {
+public:
+  explicit handshake_rate(int64_t limit) : limit_(limit) {}
+  /// `now` on any steady clock, always the same one.
+  bool admit(std::chrono::nanoseconds now);
+  /// Those refused since it was last called.
+  uint64_t take_refused() { return refused_.exchange(0, std::memory_order_relaxed); }
+
+private:
+  const int64_t limit_;  // 0: none
+  std::atomic<int64_t> second_began_ns_{INT64_MIN};
+  std::atomic<int64_t> admitted_{0};
+  std::atomic<uint64_t> refused_{0};
+};
+
+class tls_context {
+public:
+  ~tls_context();
+  tls_context(const tls_context&) = delete;
+  tls_context& operator=(const tls_context&) = delete;
+
+  const config::tls_options& options() const { return options_; }
+  /// Shared: whoever gives it to an owner that frees it calls SSL_CTX_up_ref first.
+  SSL_CTX* get() const { return ctx_; }
+  /// When the first certificate ends; nothing without a certificate.
+  std::optional<std::chrono::sys_seconds> not_after() const { return not_after_; }
+  /// Whether a peer with this key (hex SHA-256 of its SPKI; empty: none shown) may connect.
+  bool accepts_key(const std::string& spki_sha256) const;
+  handshake_rate& rate() const { return rate_; }
+
+private:
+  friend result<std::shared_ptr<const tls_context>> make_tls_context(const config::tls_options&,
+                                                                     tls_purpose);
+  explicit tls_context(const config::tls_options& options);
+
+  config::tls_options options_;
+  SSL_CTX* ctx_;
+  std::optional<std::chrono::sys_seconds> not_after_;
+  mutable handshake_rate rate_;
+};
+
+using tls_context_ptr = std::shared_ptr<const tls_context>;
+
+/// Reads the files that `options` names. A block without certificates is valid, as in the NATS
+/// server; its handshakes fail.
+result<tls_context_ptr> make_tls_context(const config::tls_options& options,
+                                         tls_purpose purpose = tls_purpose::clients);
+
+} // namespace troupe

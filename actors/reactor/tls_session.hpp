@@ -1,0 +1,32 @@
+// What a TLS handshake has shown: for monitoring, for pinned keys and for logins by certificate.
+#pragma once
+
+#include <openssl/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe {
+
+/// One certificate of the peer; digests are lower-case hex SHA-256.
+struct peer_certificate {
+  std::string subject;      // as Go's pkix.Name prints it: "CN=a,O=b"
+  std::string spki_sha256;  // of its public key
+  std::string cert_sha256;
+};
+
+struct tls_session {
+  std::string_view version;              // "1.2", "1.3"
+  std::string_view cipher_suite;         // "TLS_AES_128_GCM_SHA256"
+  std::vector<peer_certificate> peers;   // the peer's own first; empty: it showed none
+  bool resumed = false;                  // then only the first certificate is known
+};
+
+/// Reads it out of a finished handshake.
+tls_session describe_session(SSL* ssl);
+
+/// A certificate's subject and digest, for the log: "CN=a SHA-256: 0123...".
+std::string describe_certificate(X509* cert);
+
+} // namespace troupe
