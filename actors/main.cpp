@@ -57,6 +57,15 @@ void tune_allocator() {
   ::mallopt(M_ARENA_MAX, 4);
 }
 
+void log_tls(const config::server_options& options) {
+  if (!options.tls) return;
+  const bool first_only = options.tls->order == config::handshake_order::first;
+  log::info("TLS {} for client connections",
+            options.allow_non_tls && !first_only ? "available" : "required");
+  if (first_only)
+    log::warn("Clients that are not using \"TLS Handshake First\" option will fail to connect");
+}
+
 /// Everything around the node, in the order it starts.
 class process {
 public:
@@ -73,6 +82,7 @@ public:
     }
     if (auto ok = windows_.open(options()); ok) {
       log::info("Listening for client connections on {}:{}", options().host, node_.client_port());
+      log_tls(options());
       windows_.write_ports_file(options());
       log::info("Server is ready");
       service_.ready([this] { return static_cast<bool>(node_.subscriptions({})); },

@@ -29,6 +29,7 @@ result<observe::node_snapshot> monitor_bridge::node() {
   s.start = start_;
   s.config_load_time = policy->loaded;
   s.options = policy->options;
+  if (policy->tls) s.tls_cert_not_after = policy->tls->not_after();
   s.system_account = policy->system_account;
   s.cores = static_cast<int>(std::thread::hardware_concurrency());
   s.drivers = static_cast<int>(node_.reactors());

@@ -41,6 +41,9 @@ public:
     if (auto ready = prepare(*plan); !ready) return ready.error().context;
     commit(*plan);
     wait_for_hubs();
+    const uint64_t unpinned = policy_->tls ? policy_->tls->take_unpinned() : 0;
+    if (unpinned > 0)
+      log::info("Disconnect {} clients due to pinned certs reload", unpinned);
     if (plan->max_connections) close_excess();
     for (const std::string& line : plan->lines) log::info("{}", line);
     log::info("Reloaded server configuration ({})", plan->options.config_digest);

@@ -1,7 +1,7 @@
 // A tls block of the configuration with its certificates, as OpenSSL wants it: what all TLS
 // connections of a listener share.
 //
-// Immutable but for a counter of handshakes; used by all reactors at once. Reading the files again
+// Immutable but for counters; used by all reactors at once. Reading the files again
 // means making a new one: connections keep the one they began with, and tickets of an old one do
 // not resume under a new one. Errors carry the NATS server's (Go's) texts, and never key material.
 #pragma once
@@ -54,6 +54,9 @@ public:
   /// Whether a peer with this key (hex SHA-256 of its SPKI; empty: none shown) may connect.
   bool accepts_key(const std::string& spki_sha256) const;
   handshake_rate& rate() const { return rate_; }
+  /// Connections that ended because a reload no longer allows their key: counted, for the log.
+  void note_unpinned() const { unpinned_.fetch_add(1, std::memory_order_relaxed); }
+  uint64_t take_unpinned() const { return unpinned_.exchange(0, std::memory_order_relaxed); }
 
 private:
   friend result<std::shared_ptr<const tls_context>> make_tls_context(const config::tls_options&,
@@ -64,6 +67,7 @@ private:
   SSL_CTX* ctx_;
   std::optional<std::chrono::sys_seconds> not_after_;
   mutable handshake_rate rate_;
+  mutable std::atomic<uint64_t> unpinned_{0};
 };
 
 using tls_context_ptr = std::shared_ptr<const tls_context>;

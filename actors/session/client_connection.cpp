@@ -78,6 +78,7 @@ void client_connection::obey(const node_policy& policy) {
   core_.use(&policy.settings);
   choose_trace();
   if (state_ != state::open) return;
+  if (!still_pinned(policy)) return close(closed_reason::tls_handshake_failure);
   renew_rules(*policy.auth);
   apply_bounds();
   follow_account();

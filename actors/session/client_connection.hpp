@@ -126,6 +126,7 @@ private:
   server_info info() const;
   void open_up();
   bool begin_stages();
+  bool still_pinned(const node_policy& policy) const;
   void open_session();
   void on_opening_deadline(nanos now);
 

@@ -82,7 +82,13 @@ bool client_connection::begin_stages() {
   if (!out_.empty() || state_ != state::opening) return false;
   if (!stages_up_) {
     const tls_context_ptr& tls = tls_of(hub_.policy(), kind_);
+    if (opening_->with_tls() && !tls) {
+      log_debug("TLS handshake error: a reload has switched TLS off");
+      close(closed_reason::tls_handshake_failure);
+      return false;
+    }
     if (opening_->with_tls() && !tls->rate().admit(home().now())) {
+      hub_.report_throttled(tls);
       // In clear: the client has not begun to decrypt.
       client_connection::send(err_line(err_text::connection_throttling));
       close(closed_reason::max_connections_exceeded);
@@ -104,6 +110,17 @@ bool client_connection::begin_stages() {
   if (why.empty()) why = done.status == io_status::closed ? "EOF" : std::strerror(done.error);
   log_error("TLS handshake error: " + why);
   close(closed_reason::tls_handshake_failure);
+  return false;
+}
+
+/// After a reload: whether the key of its certificate is still among those allowed.
+bool client_connection::still_pinned(const node_policy& policy) const {
+  const tls_session* session = transport_->tls();
+  const tls_context_ptr& tls = tls_of(policy, kind_);
+  if (!session || !tls) return true;
+  if (tls->accepts_key(session->peers.empty() ? std::string() : session->peers[0].spki_sha256))
+    return true;
+  tls->note_unpinned();
   return false;
 }
 

@@ -74,6 +74,7 @@ client_hub::client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> nod
       policy_(node_->policy()),
       counters_(node_->counters[home().index()]),
       global_(node_->accounts->get(routing::global_account)),
+      throttled_timer_(throttled_timer_fired, this),
       started_(steady_now()) {
   node_->accounts->hear_untaken(home().index(), [this](const auto& m) { tell_untaken(m); });
 }
@@ -125,6 +126,20 @@ void client_hub::on_exit() {
   node_->accounts->close_exchange(home().index());
   if (login_worker_) anon_send_exit(login_worker_, caf::exit_reason::user_shutdown);
   login_worker_ = nullptr;
+  throttled_timer_.cancel();
+}
+
+void client_hub::report_throttled(tls_context_ptr tls) {
+  if (throttled_timer_.armed()) return;
+  throttled_ = std::move(tls);
+  home().timers().arm(throttled_timer_, home().now() + std::chrono::seconds(1));
+}
+
+void client_hub::throttled_timer_fired(void* self, nanos) {
+  auto& hub = *static_cast<client_hub*>(self);
+  const tls_context_ptr tls = std::move(hub.throttled_);
+  if (const uint64_t n = tls->rate().take_refused(); n > 0)
+    log::warn("Rejected {} connections due to TLS rate limiting", n);
 }
 
 routing::account_ptr client_hub::find_account(const std::string& name) const {

@@ -39,6 +39,8 @@ public:
   void remove(client_connection& c, observe::connection_snapshot last_words);
   /// Runs the slow part of a login on a thread of its own; `client` hears the verdict.
   void check_elsewhere(std::function<auth_decision()> work, client_handle client);
+  /// A handshake came too soon after too many: within a second the log tells how many did.
+  void report_throttled(tls_context_ptr tls);
   /// Holds a producer back wherever it lives; lets it go on.
   void hold_producer_of(const routing::producer_ref& p, nanos until);
   void release_producer_of(const routing::producer_ref& p);
@@ -57,6 +59,7 @@ private:
   subs_report_ptr report_subs(const subs_query& q);
   actor_report_ptr describe();
   void tell_untaken(const routing::message& m) const;
+  static void throttled_timer_fired(void* self, nanos now);
 
   std::shared_ptr<node_context> node_;
   node_policy_ptr policy_;
@@ -66,6 +69,8 @@ private:
   std::vector<hub_handle> hubs_;
   std::unordered_map<uint64_t, client_connection*> clients_;
   std::deque<observe::connection_snapshot> closed_;
+  tls_context_ptr throttled_;  // whose refusals the log is to tell
+  timer throttled_timer_;
   nanos started_;
 };
 

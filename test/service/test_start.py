@@ -93,7 +93,7 @@ class Refused(unittest.TestCase):
     """A configuration that asks for protection is never run without it by accident."""
 
     CONFIGS = {
-        "tls": 'tls { cert_file: "a", key_file: "b" }',
+        "ocsp": "ocsp: true",
         "authorization.auth_callout": (
             "authorization { auth_callout { issuer: ABJHLOVMPA4CI6R5KLNGOB4GSLNIY7IOUPAJC4YFNDLQVIOBYQGUWVLA, auth_users: [a] } }"),
     }
@@ -125,13 +125,6 @@ class Refused(unittest.TestCase):
                               "\n".join(lines(server)))
                 with RawClient(server.port) as c:
                     c.connect()
-
-    def test_tls_flags(self):
-        done = run_binary("--tls", "-p", "-1")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn(b"refusing to listen without TLS", done.stderr)
-        with Server("--tls", "--allow_unsupported") as server:
-            self.assertIn("[WRN] flag -tls is not built yet: clients connect WITHOUT TLS", lines(server))
 
 
 if __name__ == "__main__":
