@@ -143,6 +143,10 @@ bool system_service::wanted(std::string_view subject) const {
 
 void system_service::publish_here(routing::account& to, std::string_view subject,
                                   std::string_view payload) {
+  // An account's name may have blanks: as a subject it would break the lines of who listens.
+  if (std::any_of(subject.begin(), subject.end(),
+                  [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; }))
+    return;
   routing::message m;
   m.subject = subject;
   m.payload = payload;

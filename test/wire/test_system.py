@@ -7,7 +7,7 @@ import struct
 import unittest
 
 from harness import WireCase, connect_line, hpub, pub
-from harness.server import Server, is_troupe
+from harness.server import Server, is_troupe, server_binary
 
 CONFIG = """
 server_name: S1
@@ -332,6 +332,40 @@ class Events(SystemCase):
         self.assertEqual(event["client"]["user"], "a")
         self.assertEqual(event["client"]["acc"], "$G")
         self.assertNotIn("wrong", json.dumps(event))
+
+    def test_refused_login_is_told_to_the_account(self):
+        server = self.start(config="authorization: {users: [{user: u, password: p}]}\n")
+        c = self.client(server, user="u", **{"pass": "p"})
+        self.events(c, "$SYS.ACCOUNT.CLIENT.AUTH.ERR")
+        bad = self.raw(server)
+        bad.read_info()
+        bad.send(connect_line(user="nobody", **{"pass": "wrong"}))
+        subject, event = self.next_event(c)
+        self.assertEqual(subject, "$SYS.ACCOUNT.CLIENT.AUTH.ERR")
+        self.check(event["server"], {"name": str, "id": str}, exact=False)
+        self.assertEqual(event["type"], "io.nats.server.advisory.v1.client_disconnect")
+        self.assertEqual((event["client"]["acc"], event["client"]["user"]), ("$G", "nobody"))
+        self.assertEqual(event["reason"], "Authentication Failure")
+
+    def test_an_account_of_another_name(self):
+        server = self.start(config="""accounts: {MINE: {users: [{user: sys, password: p}]}
+                                                "a b": {users: [{user: blank, password: p}]}}
+                                      system_account: MINE\n""")
+        c = self.sys(server)
+        self.assertEqual(self.ask(c, "$SYS.REQ.SERVER.PING.ACCOUNTZ")["data"]["system_account"], "MINE")
+        self.assertEqual(self.ask(c, "$SYS.REQ.USER.INFO")["data"]["account"], "MINE")
+        self.events(c, "$SYS.ACCOUNT.*.CONNECT")
+        self.login("sys", server)
+        self.assertEqual(self.next_event(c)[0], "$SYS.ACCOUNT.MINE.CONNECT")
+
+    @unittest.skipUnless(is_troupe(server_binary()), "the Go server writes such a name into the line")
+    def test_no_name_of_an_account_breaks_a_line(self):
+        server = self.start(config="""accounts: {$SYS: {users: [{user: sys, password: p}]}
+                                                "a b": {users: [{user: blank, password: p}]}}\n""")
+        c = self.sys(server)
+        self.events(c, "$SYS.ACCOUNT.>", "$SYS.SERVER.ACCOUNT.>")
+        self.login("blank", server).close()
+        c.fence()
 
     def test_statistics_come_by_themselves(self):
         server = self.start(config=CONFIG)
