@@ -250,7 +250,10 @@ void node::parts::make_system_account(node& owner) {
   p.reactors = reactor_count;
   p.hooks = std::move(system_account_hooks);
   p.reload = [&owner] { return owner.reload(); };
-  system_account = std::make_shared<system_service>(std::move(p), context->accounts->get(name, true));
+  // Its shards are there before anybody stops the node: later ones would not be among those it ends.
+  const routing::account_ptr account = context->accounts->get(name, true);
+  account->shard(0);
+  system_account = std::make_shared<system_service>(std::move(p), account);
   context->events = system_account;
 }
 
@@ -314,6 +317,8 @@ result<void> node::start() {
   node_parts parts;
   parts.context = p_->context;
   parts.shards = global->shard_handles();
+  if (p_->system_account)
+    for (const auto& shard : p_->system_account->shards()) parts.shards.push_back(shard);
   parts.hubs = p_->hubs;
   parts.spawn_listener = [p = p_.get()] { return p->spawn_listener(); };
   parts.adopt_listener = [p = p_.get()](bound_socket s) { return p->adopt_listener(std::move(s)); };
