@@ -146,14 +146,13 @@ void client_connection::at_turn_end() {
     opening_.reset();
     state_ = state::lingering;
     linger_until_ = home().now() + linger_time;
-    if (flushes_before_close(reason_)) flush();
-    if (drained() || !flushes_before_close(reason_)) return teardown();
     home().timers().arm(flow_timer_, linger_until_);
-    return update_interest();
+    // The interest that ends with it leaves first: whoever sees the end may rely on that.
+    return home().flush_later(*this);
   }
   if (state_ == state::lingering) {
-    flush();
-    if (drained()) teardown();
+    if (flushes_before_close(reason_)) flush();
+    if (drained() || !flushes_before_close(reason_)) teardown();
   }
 }
 

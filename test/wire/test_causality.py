@@ -55,6 +55,19 @@ class Hammer(WireCase):
         for c in clients:
             c.fence()
 
+    def test_end_seen_publish_elsewhere(self):
+        """Who has seen a connection end may rely on it: no message is picked for its queue members any more."""
+        keepers = [self.client() for _ in range(4)]
+        for n in range(ROUNDS // 2):
+            keeper, leaver = keepers[n % len(keepers)], self.client()
+            keeper.send(f"SUB end.{n} q {n}\r\n").fence()
+            leaver.send(f"SUB end.{n} q 1\r\n").fence()
+            leaver.send("-ERR bye\r\n").expect_closed()
+            keeper.send(b"".join(pub(f"end.{n}", str(i)) for i in range(12)))
+            # In order: a message that went round by the leaver's reactor would come late.
+            keeper.expect(b"".join(msg(f"end.{n}", n, str(i)) for i in range(12)))
+            keeper.send(f"UNSUB {n}\r\n").fence()
+
     def test_switching_subscriber(self):
         """Exactly one of the clients is subscribed at any time; a stream of publishes reaches each exactly once."""
         clients = [self.client() for _ in range(8)]
