@@ -1,8 +1,10 @@
 // Makes hand-overs between threads visible to the thread sanitizer.
 //
 // Debian's libcaf is not instrumented: a message pushed into a mailbox on one thread and taken out
-// on another looks to the sanitizer as if nothing ordered the two. These notes state the order
-// that CAF's mailbox and response passing guarantee. Without the sanitizer they are nothing.
+// on another looks to the sanitizer as if nothing ordered the two, and so does an object that
+// several threads let go of. In a sanitizer build handover.cpp takes the place of the few functions
+// of libcaf where that happens, and states the order that they guarantee; these notes do the same
+// for what passes otherwise. Without the sanitizer all of it is nothing.
 #pragma once
 
 #include <caf/execution_unit.hpp>

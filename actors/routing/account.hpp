@@ -113,7 +113,6 @@ public:
 
 private:
   void spawn();
-  void end_shards();
 
   std::shared_ptr<const account_info> info_;
   std::shared_ptr<const shard_environment> env_;
@@ -123,7 +122,6 @@ private:
   rules_ptr rules_;
   account_links_ptr links_;
   std::atomic<bool> ready_{false};
-  bool closed_ = false;  // under spawn_mutex_
   std::vector<shard_handle> handles_;  // by reactor
   std::vector<shard_actor*> shards_;
   std::atomic<int64_t> connections_{0};
