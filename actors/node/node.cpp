@@ -106,6 +106,7 @@ struct node::parts {
   system_config caf_config;
   std::unique_ptr<caf::actor_system> system;
   std::shared_ptr<operator_accounts> operators;  // of operator mode
+  std::shared_ptr<claims_requests> claims;       // its resolver's part in the system account
   std::shared_ptr<session_renewal> renewals = std::make_shared<session_renewal>();
   system_hooks system_account_hooks;
   std::shared_ptr<system_service> system_account;  // nullptr: there is none
@@ -178,7 +179,8 @@ result<void> node::parts::build_context() {
   if (options.operators.enabled()) {
     auto made = make_operator_accounts(options, context, renewals);
     if (!made) return made.error();
-    operators = std::move(*made);
+    operators = std::move(made->accounts);
+    claims = std::move(made->claims);
   }
   auto policy = make_policy(options, port);
   if (!policy) return policy.error();
@@ -253,6 +255,7 @@ void node::parts::make_system_account(node& owner) {
   // Its shards are there before anybody stops the node: later ones would not be among those it ends.
   const routing::account_ptr account = context->accounts->get(name, true);
   account->shard(0);
+  p.claims = claims;
   system_account = std::make_shared<system_service>(std::move(p), account);
   context->events = system_account;
 }

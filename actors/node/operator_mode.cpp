@@ -27,7 +27,7 @@ void session_renewal::close() {
   context_.reset();
 }
 
-result<std::shared_ptr<operator_accounts>> make_operator_accounts(
+result<operator_parts> make_operator_accounts(
   const config::server_options& options, std::weak_ptr<node_context> context,
   std::shared_ptr<session_renewal> renewal) {
   auto trust = operator_trust::make(options.operators, options.system_account);
@@ -46,7 +46,13 @@ result<std::shared_ptr<operator_accounts>> make_operator_accounts(
     c->accounts->update(std::move(rules), is_system);
   };
   env.on_changed = [renewal = std::move(renewal)](const std::string&) { renewal->renew(); };
-  return std::make_shared<operator_accounts>(std::move(*trust), std::move(*source), std::move(env));
+  operator_parts parts;
+  auto directory = std::dynamic_pointer_cast<directory_source>(*source);
+  parts.accounts =
+    std::make_shared<operator_accounts>(std::move(*trust), std::move(*source), std::move(env));
+  const bool is_cache = options.operators.resolver.kind == config::resolver_kind::cache;
+  parts.claims = std::make_shared<claims_requests>(parts.accounts, std::move(directory), is_cache);
+  return parts;
 }
 
 } // namespace troupe

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "actors/auth/claims_requests.hpp"
 #include "actors/auth/operator_accounts.hpp"
 #include "actors/session/node_context.hpp"
 #include "actors/session/session_messages.hpp"
@@ -27,9 +28,14 @@ private:
   std::shared_ptr<node_context> context_;
 };
 
+struct operator_parts {
+  std::shared_ptr<operator_accounts> accounts;
+  std::shared_ptr<claims_requests> claims;  // what the resolver is asked over the system account
+};
+
 /// Accounts become those of `context` when somebody uses them; sessions are renewed when what their
 /// account says has changed. Errors: what keeps a node from starting.
-result<std::shared_ptr<operator_accounts>> make_operator_accounts(
+result<operator_parts> make_operator_accounts(
   const config::server_options& options, std::weak_ptr<node_context> context,
   std::shared_ptr<session_renewal> renewal);
 

@@ -197,6 +197,34 @@ std::string refusal_json(const server_card& server, const message_mark& mark, in
   });
 }
 
+std::string claims_update_json(const server_card& server, const message_mark& mark,
+                               std::string_view account, std::string_view message,
+                               std::string_view failure) {
+  return object([&](json_writer& w) {
+    w.key("server");
+    write_server(w, server, mark);
+    w.key(failure.empty() ? "data" : "error");
+    w.begin_object();
+    w.member_if("account", account);
+    w.member("code", failure.empty() ? 200 : 500);
+    if (failure.empty()) w.member("message", message);
+    else w.member("description", std::string(message) + " - " + std::string(failure));
+    w.end_object();
+  });
+}
+
+std::string claims_list_json(const server_card& server, const message_mark& mark,
+                             const std::vector<std::string>& accounts) {
+  return object([&](json_writer& w) {
+    w.key("data");
+    w.begin_array();
+    for (const std::string& account : accounts) w.value(account);
+    w.end_array();
+    w.key("server");
+    write_server(w, server, mark);
+  });
+}
+
 std::string connect_json(const server_card& server, const message_mark& mark, const event_mark& event,
                          const observe::connection_snapshot& client) {
   return object([&](json_writer& w) {

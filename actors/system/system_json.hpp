@@ -54,6 +54,14 @@ std::string reply_json(const server_card& server, const message_mark& mark, std:
 std::string refusal_json(const server_card& server, const message_mark& mark, int code,
                          std::string_view description, bool null_data = false);
 
+/// How a change of an account's JWT ended; `failure` empty: well.
+std::string claims_update_json(const server_card& server, const message_mark& mark,
+                               std::string_view account, std::string_view message,
+                               std::string_view failure);
+/// The accounts that a resolver keeps.
+std::string claims_list_json(const server_card& server, const message_mark& mark,
+                             const std::vector<std::string>& accounts);
+
 /// Connect and disconnect events. A refused login is a disconnect with another subject.
 std::string connect_json(const server_card& server, const message_mark& mark, const event_mark& event,
                          const observe::connection_snapshot& client);

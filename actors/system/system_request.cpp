@@ -52,6 +52,17 @@ constexpr std::array<named_call, 7> about_accounts{{
   {"CONNS", system_call::account_conns},
 }};
 
+constexpr std::array<named_call, 4> about_claims{{
+  {"UPDATE", system_call::claims_update},
+  {"DELETE", system_call::claims_delete},
+  {"LIST", system_call::claims_list},
+  {"PACK", system_call::claims_pack},
+}};
+
+constexpr std::string_view claims_prefix = "$SYS.REQ.CLAIMS.";
+constexpr std::string_view old_update_prefix = "$SYS.ACCOUNT.";
+constexpr std::string_view update_suffix = "CLAIMS.UPDATE";
+constexpr std::string_view lookup_suffix = "CLAIMS.LOOKUP";
 constexpr std::string_view server_prefix = "$SYS.REQ.SERVER.";
 constexpr std::string_view account_prefix = "$SYS.REQ.ACCOUNT.";
 constexpr std::string_view user_prefix = "$SYS.REQ.USER.";
@@ -80,6 +91,10 @@ system_subject of_account(std::string_view rest) {
   if (dot == std::string_view::npos) return {};
   const std::string_view account = rest.substr(0, dot), what = rest.substr(dot + 1);
   if (account == "PING" && what == "STATZ") return {.call = system_call::account_statz, .account = {}};
+  if (what == update_suffix)
+    return {.call = system_call::claims_update, .account = account, .one_account = true};
+  if (what == lookup_suffix)
+    return {.call = system_call::claims_lookup, .account = account, .one_account = true};
   return {.call = find(about_accounts, what), .account = account, .one_account = true};
 }
 
@@ -330,6 +345,14 @@ system_subject parse_system_subject(std::string_view subject, std::string_view s
   if (subject.starts_with(server_prefix))
     return of_server(subject.substr(server_prefix.size()), server_id);
   if (subject.starts_with(account_prefix)) return of_account(subject.substr(account_prefix.size()));
+  if (subject.starts_with(claims_prefix))
+    return {.call = find(about_claims, subject.substr(claims_prefix.size())), .account = {}};
+  if (subject.starts_with(old_update_prefix)) {
+    const std::string_view rest = subject.substr(old_update_prefix.size());
+    const size_t dot = rest.find('.');
+    if (dot == std::string_view::npos || rest.substr(dot + 1) != update_suffix) return {};
+    return {.call = system_call::claims_update, .account = rest.substr(0, dot), .one_account = true};
+  }
   if (subject.starts_with(user_prefix)) {
     const std::string_view rest = subject.substr(user_prefix.size());
     const size_t dot = rest.find('.');
@@ -352,6 +375,17 @@ std::vector<std::string> system_filters(std::string_view server_id) {
   all.emplace_back(nsubs_subject);
   all.push_back(std::string(user_prefix) + "*.INFO");
   all.emplace_back(debug_subject);
+  return all;
+}
+
+std::vector<std::string> claims_filters(bool keeps_accounts) {
+  std::vector<std::string> all;
+  all.push_back(std::string(old_update_prefix) + "*." + std::string(update_suffix));
+  all.push_back(std::string(account_prefix) + "*." + std::string(update_suffix));
+  if (!keeps_accounts) return all;
+  all.push_back(std::string(account_prefix) + "*." + std::string(lookup_suffix));
+  for (const named_call& what : about_claims)
+    all.push_back(std::string(claims_prefix) + std::string(what.name));
   return all;
 }
 

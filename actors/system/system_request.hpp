@@ -45,6 +45,12 @@ enum class system_call : uint8_t {
   account_nsubs,
   user_info,
   debug_subscribers,
+  // To the resolver of operator mode.
+  claims_update,
+  claims_delete,
+  claims_list,
+  claims_pack,
+  claims_lookup,
 };
 
 /// A request body of more bytes is refused.
@@ -61,6 +67,10 @@ system_subject parse_system_subject(std::string_view subject, std::string_view s
 
 /// The filters on which requests to this server come, each once.
 std::vector<std::string> system_filters(std::string_view server_id);
+/// The same for requests to a resolver: all that one which keeps accounts is asked, or updates of
+/// accounts in use. Those for `claims_pack` belong to a queue group, for one server of many answers.
+std::vector<std::string> claims_filters(bool keeps_accounts);
+inline constexpr std::string_view claims_pack_queue = "responder";
 
 /// Which servers are meant by a request to all.
 struct request_filter {

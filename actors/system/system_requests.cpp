@@ -69,6 +69,7 @@ void system_service::refuse(const work& w, int code, std::string_view why, bool 
 void system_service::serve(work& w) {
   if (w.what.call == system_call::debug_subscribers) return serve_subscribers(w);
   if (w.what.call == system_call::user_info) return serve_user_info(w);
+  if (w.what.call >= system_call::claims_update) return serve_claims(w);
   auto options = parse_request_options(w.what.call, w.body);
   if (!options) {
     if (w.what.call == system_call::kick || w.what.call == system_call::ldm)
@@ -275,6 +276,37 @@ void system_service::serve_subscribers(const work& w) {
   }
   answer(w.reply,
          std::to_string(count_subscribers(account, std::string(text.substr(0, blank)), queue)));
+}
+
+// -- accounts of operator mode -----------------------------------------------------------------------
+
+void system_service::serve_claims(const work& w) {
+  if (!parts_.claims) return;
+  claims_requests& claims = *parts_.claims;
+  auto tell = [&](const claims_answer& a) {
+    const std::string whom = a.account.empty() ? "" : " - " + a.account;
+    if (a.failure.empty()) log::debug("{}{}", a.message, whom);
+    else log::error("{}{} - {}", a.message, whom, a.failure);
+    if (!w.reply.empty())
+      answer(w.reply, claims_update_json(card(), mark(), a.account, a.message, a.failure));
+  };
+  switch (w.what.call) {
+    case system_call::claims_update:
+      return tell(claims.update(w.body, w.what.one_account ? std::optional(w.account) : std::nullopt));
+    case system_call::claims_delete: return tell(claims.remove(w.body));
+    case system_call::claims_list: return answer(w.reply, claims_list_json(card(), mark(), claims.list()));
+    case system_call::claims_lookup: {
+      // A cache does not speak for accounts that it has by chance.
+      if (!claims.is_full()) return;
+      auto jwt = claims.lookup(w.account);
+      if (!jwt) return log::error("Error looking up account \"{}\": {}", w.account, jwt.error().context);
+      return answer(w.reply, std::move(*jwt));
+    }
+    case system_call::claims_pack:
+      for (std::string& line : claims.pack(w.body)) answer(w.reply, std::move(line));
+      return answer(w.reply, {});
+    default: return;
+  }
 }
 
 } // namespace troupe

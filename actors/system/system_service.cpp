@@ -64,6 +64,13 @@ void system_service::open(std::vector<hub_handle> hubs) {
     for (const std::string& filter : system_filters(self->parts_.server_id))
       c.subscribe(self->account_, filter, {},
                   [s = self.get()](const routing::internal_message& m) { s->on_request(m); });
+    if (self->parts_.claims)
+      for (const std::string& filter : claims_filters(self->parts_.claims->keeps())) {
+        const bool pack = parse_system_subject(filter, {}).call == system_call::claims_pack;
+        if (pack && !self->parts_.claims->is_full()) continue;
+        c.subscribe(self->account_, filter, pack ? claims_pack_queue : std::string_view(),
+                    [s = self.get()](const routing::internal_message& m) { s->on_request(m); });
+      }
     timer_wheel& timers = self->parts_.home->timers();
     timers.arm(self->tick_timer_, self->parts_.home->now() + tick_every);
     timers.arm(self->statsz_timer_, self->parts_.home->now() + first_statsz);
@@ -302,14 +309,14 @@ void system_service::on_request(const routing::internal_message& m) {
   }
   if (m.reply.empty()) {
     // Without a reply the statistics go to where they always go, at once.
-    if (what.call != system_call::statsz) return;
-    last_statsz_ = parts_.home->now();
+    if (what.call == system_call::statsz) last_statsz_ = parts_.home->now();
+    else if (what.call != system_call::claims_update && what.call != system_call::claims_delete) return;
   }
   work w;
   w.what = what;
   w.account = std::string(what.account);
   w.what.account = {};
-  w.reply = m.reply.empty() ? stats_subject_ : m.reply;
+  w.reply = m.reply.empty() && what.call == system_call::statsz ? stats_subject_ : m.reply;
   w.body = std::string(m.body());
   w.requester = m.producer;
   if (auto value = find_header(m.headers(), "Accept-Encoding")) w.encoding = accepted_encoding(*value);

@@ -21,6 +21,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "actors/auth/claims_requests.hpp"
 #include "actors/reactor/reactor.hpp"
 #include "actors/routing/internal_client.hpp"
 #include "actors/session/node_context.hpp"
@@ -58,6 +59,8 @@ struct system_parts {
   system_hooks hooks;
   /// Reads the configuration again and waits for the outcome.
   std::function<result<void>()> reload;
+  /// The resolver of operator mode; nullptr without one.
+  std::shared_ptr<claims_requests> claims;
 };
 
 /// Something that takes its time; done on the service's thread, one after the other.
@@ -140,6 +143,7 @@ private:
   void serve_lame_duck(const work& w);
   void serve_user_info(const work& w);
   void serve_subscribers(const work& w);
+  void serve_claims(const work& w);
   void send_statsz(const std::string& to);
   void reply(const work& w, std::string_view data);
   void refuse(const work& w, int code, std::string_view why, bool null_data = false);

@@ -56,6 +56,19 @@ TEST_CASE("system request: every filter is listened to once, and leads to a serv
   }
 }
 
+TEST_CASE("system request: a resolver is asked for updates, and more if it keeps accounts", "[system]") {
+  CHECK(claims_filters(false).size() == 2);
+  for (std::string filter : claims_filters(true)) {
+    std::replace(filter.begin(), filter.end(), '*', 'A');
+    INFO(filter);
+    const system_subject what = parse_system_subject(filter, id);
+    CHECK(what.call >= system_call::claims_update);
+    CHECK(what.one_account == (what.account == "A"));
+  }
+  CHECK(parse_system_subject("$SYS.REQ.CLAIMS.NOTHING", id).call == system_call::none);
+  CHECK(parse_system_subject("$SYS.ACCOUNT.A.CONNECT", id).call == system_call::none);
+}
+
 TEST_CASE("system request: filters name servers by part, exactly, by tags and by domain", "[system]") {
   server_identity server{.name = "east-1", .cluster = "east", .host = "10.0.0.1", .domain = "hub",
                          .tags = {"ssd", "az:1"}};
