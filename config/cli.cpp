@@ -2,6 +2,7 @@
 
 #include "config/load_context.hpp"
 #include "config/option_table.hpp"
+#include "config/reference_page.hpp"
 
 #include <algorithm>
 #include <array>
@@ -31,6 +32,7 @@ constexpr flag_row rows[] = {
     {"h help", "help", flag_kind::boolean},
     {"v version", "version", flag_kind::boolean},
     {"help_tls", "help_tls", flag_kind::boolean},
+    {"help_config", "help_config", flag_kind::boolean},
     {"unsupported", "unsupported", flag_kind::boolean},
     {"allow_unsupported", "allow_unsupported", flag_kind::boolean, &o::allow_unsupported},
     {"t", "t", flag_kind::boolean},
@@ -219,6 +221,10 @@ std::optional<cli_result> immediate_action(const scanned& in, const parse_enviro
   } else if (is_on(in.flags, "help_tls")) {
     out.action = cli_action::print_help;
     out.output = help_tls_text();
+    return out;
+  } else if (is_on(in.flags, "help_config")) {
+    out.action = cli_action::print_help;
+    out.output = reference_page();
     return out;
   } else if (is_on(in.flags, "help")) {
     out.action = cli_action::print_help;

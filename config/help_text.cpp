@@ -83,6 +83,7 @@ Common Options:
     -h, --help                       Show this text
     -v, --version                    Show the version
         --help_tls                   Show help on TLS
+        --help_config                Show all options of the configuration file, as a page
 
 )";
 

@@ -1,6 +1,8 @@
 #include "config/option_table.hpp"
+#include "config/reference_page.hpp"
 #include "test/catch.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -83,4 +85,14 @@ TEST_CASE("option table: rows are complete and unambiguous", "[config]") {
     auto nested = std::string(row->nested.substr(row->nested.find_first_not_of('*') == 1));
     CHECK((nested.empty() || nested == "*" || blocks.contains(nested)));
   }
+}
+
+TEST_CASE("reference page: docs/configuration.md is what the table says", "[config]") {
+  auto path = std::filesystem::path(TROUPE_TEST_DATA) / "../../docs/configuration.md";
+  if (std::getenv("TROUPE_GOLDEN")) std::ofstream(path) << reference_page();
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  INFO("the table has changed: build/dev/troupe --help_config > docs/configuration.md");
+  CHECK((text.str() == reference_page()));
 }
