@@ -63,7 +63,8 @@ public:
   parser(std::string_view text, std::shared_ptr<const std::string> file, session& shared)
       : lex_(text), file_(std::move(file)), shared_(shared) {}
 
-  bool run(map& root) { return members(scope::top, root, 0); }
+  /// `depth`: of what includes or names this text, for files within maps within files add up.
+  bool run(map& root, int depth) { return members(scope::top, root, depth); }
   const std::optional<diagnostic>& failure() const { return failure_; }
 
 private:
@@ -94,9 +95,9 @@ private:
   bool read_array(value& out, int depth);
   bool read_map(value& out, int depth);
   bool read_integer(const item& it, value& out);
-  bool read_variable(const item& it, value& out);
-  bool read_environment(const item& it, const std::string& text, value& out);
-  bool read_include(const item& it, map& into);
+  bool read_variable(const item& it, value& out, int depth);
+  bool read_environment(const item& it, const std::string& text, value& out, int depth);
+  bool read_include(const item& it, map& into, int depth);
 
   lexer lex_;
   std::shared_ptr<const std::string> file_;
@@ -121,7 +122,7 @@ bool parser::members(scope where, map& into, int depth) {
       if (!members(scope::braces, into, depth + 1)) return false;
       continue;
     case item_kind::include:
-      if (!read_include(it, into)) return false;
+      if (!read_include(it, into, depth)) return false;
       break;
     case item_kind::key:
       if (!member(it, where, into, depth)) return false;
@@ -166,7 +167,7 @@ bool parser::read_value(value& out, int depth, scope where) {
   case item_kind::integer:
     return read_integer(it, out);
   case item_kind::variable:
-    return read_variable(it, out);
+    return read_variable(it, out, depth);
   case item_kind::boolean: {
     auto first = std::tolower(static_cast<unsigned char>(it.text[0]));
     bool yes = first == 't' || first == 'y' || (first == 'o' && it.text.size() == 2);
@@ -240,7 +241,7 @@ bool parser::read_integer(const item& it, value& out) {
   return true;
 }
 
-bool parser::read_variable(const item& it, value& out) {
+bool parser::read_variable(const item& it, value& out, int depth) {
   if (is_bcrypt(it.text)) {
     out = make(it, "$" + it.text);
     return true;
@@ -261,16 +262,17 @@ bool parser::read_variable(const item& it, value& out) {
                    prefix + " could not be parsed: variable reference cycle for '" + it.text + "'");
   auto text = shared_.env.get_env ? shared_.env.get_env(it.text) : std::nullopt;
   if (!text) return fail_at(at(it), prefix + " can not be found");
-  return read_environment(it, *text, out);
+  return read_environment(it, *text, out, depth);
 }
 
 /// An environment variable's text is read as a value of this grammar.
-bool parser::read_environment(const item& it, const std::string& text, value& out) {
+bool parser::read_environment(const item& it, const std::string& text, value& out,
+                              int depth) {
   shared_.open_variables.insert(it.text);
   auto source = std::string(env_key) + "=" + text;
   map root;
   parser inner(source, file_, shared_);
-  bool good = source.find('\0') == std::string::npos && inner.run(root);
+  bool good = source.find('\0') == std::string::npos && inner.run(root, depth + 1);
   shared_.open_variables.erase(it.text);
   auto prefix = "variable reference for '" + it.text + "' on line " + std::to_string(it.line);
   if (!good)
@@ -283,7 +285,7 @@ bool parser::read_environment(const item& it, const std::string& text, value& ou
   return true;
 }
 
-bool parser::read_include(const item& it, map& into) {
+bool parser::read_include(const item& it, map& into, int depth) {
   namespace fs = std::filesystem;
   auto prefix = "error parsing include file '" + it.text + "', ";
   auto here = fs::path(file_ ? *file_ : std::string{}).parent_path();
@@ -291,7 +293,7 @@ bool parser::read_include(const item& it, map& into) {
   auto& open = shared_.open_files;
   if (std::find(open.begin(), open.end(), path) != open.end())
     return fail_at(at(it), prefix + "it includes itself");
-  if (++shared_.includes > max_includes || open.size() > max_nesting)
+  if (++shared_.includes > max_includes)
     return fail_at(at(it), prefix + "too many includes");
   auto text = shared_.env.read_file ? shared_.env.read_file(path)
                                     : result<std::string>{error{errc::not_found, "no such file"}};
@@ -301,7 +303,7 @@ bool parser::read_include(const item& it, map& into) {
   open.push_back(path);
   map included;
   parser inner(*text, std::make_shared<const std::string>(path), shared_);
-  bool good = inner.run(included);
+  bool good = inner.run(included, depth + 1);
   open.pop_back();
   if (!good) {
     failure_ = inner.failure();
@@ -357,7 +359,7 @@ parse_outcome parse(std::string_view text, const std::string& path, const parse_
                              "Parse error on line " + std::to_string(line) + ": 'Unexpected EOF.'"};
   } else {
     parser top(text, file, shared);
-    if (!top.run(root)) out.failure = top.failure();
+    if (!top.run(root, 0)) out.failure = top.failure();
   }
   out.root.at = {file, 1, 0};
   for (auto& [key, v] : root)

@@ -231,6 +231,22 @@ TEST_CASE("parser: deep nesting and NUL bytes are refused", "[config]") {
         == "t.conf:2:2: Parse error on line 2: 'Unexpected EOF.'");
 }
 
+TEST_CASE("parser: nesting adds up over files and variables", "[config]") {
+  files.clear();
+  variables.clear();
+  auto deep = std::string(60, '[');
+  for (int i = 0; i < 100; ++i) {
+    auto next = std::to_string(i + 1);
+    files[std::to_string(i) + ".conf"] =
+        "a { b { c { d { include '" + next + ".conf' } } } }";
+    variables["V" + std::to_string(i)] = deep + "$V" + next;
+  }
+  CHECK(contains(parsed("include '0.conf'"), "nested too deep"));
+  CHECK(contains(parsed("a = $V0"), "nested too deep"));
+  files.clear();
+  variables.clear();
+}
+
 TEST_CASE("digest: equals the NATS server's for the same file", "[config]") {
   auto out = parse("port: 14222\nhttp: 127.0.0.1:18222\n", "t.conf", fake_world());
   CHECK(digest(out.root)
