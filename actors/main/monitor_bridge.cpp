@@ -9,6 +9,31 @@
 
 namespace troupe {
 
+namespace {
+
+observe::health_snapshot unhealthy(int code, const char* status, const char* type,
+                                   const std::string& text, bool details) {
+  observe::health_snapshot out;
+  out.status_code = code;
+  out.status = details ? "error" : status;
+  if (details) out.errors.push_back({type, "", "", "", text});
+  else out.error = text;
+  log::warn("Healthcheck failed: \"{}\"", text);
+  return out;
+}
+
+/// Actors that have failed or are being restarted.
+void add_failed(const observe::actor_snapshot& a, std::vector<observe::health_error>& errors) {
+  if (a.state == "failed" || a.state == "restarting") {
+    std::string text = a.kind + " " + a.name + " is " + a.state;
+    if (!a.last_error.empty()) text += ": " + a.last_error;
+    errors.push_back({"ACTOR", "", "", "", std::move(text)});
+  }
+  for (auto& child : a.children) add_failed(child, errors);
+}
+
+} // namespace
+
 monitor_bridge::monitor_bridge(class node& n, int monitor_port)
     : node_(n), monitor_port_(monitor_port), start_(observe::wall_now()) {}
 
@@ -122,7 +147,18 @@ result<observe::actor_snapshot> monitor_bridge::actors() { return node_.actors()
 observe::health_snapshot monitor_bridge::health(const http::health_request& q) {
   if (q.js_enabled)
     log::warn("Healthcheck: js-enabled deprecated, use js-enabled-only instead");
-  return {};
+  if (node_.context().lame_duck.load()) // the listener is closed
+    return unhealthy(500, "error", "CONNECTION",
+                     "failed to be ready for connections after 1ms: server", q.details);
+  observe::health_snapshot healthy;
+  if (!q.details) return healthy;
+  auto root = node_.actors();
+  if (!root) return unhealthy(503, "unavailable", "ACTOR", root.error().context, true);
+  add_failed(*root, healthy.errors);
+  if (healthy.errors.empty()) return healthy;
+  healthy.status = "error";
+  healthy.status_code = 503;
+  return healthy;
 }
 
 } // namespace troupe

@@ -86,8 +86,18 @@ observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
     s.version = profile_->version;
     s.authorized_user = profile_->user;
     if (profile_->rules) {
-      s.issuer_key = profile_->rules->issuer_key;
-      s.tags = profile_->rules->tags;
+      const user_rules& rules = *profile_->rules;
+      s.issuer_key = rules.issuer_key;
+      // Whoever has a key has an issuer, if only the account; passwords have none.
+      if (s.issuer_key.empty() && !rules.nkey.empty()) s.issuer_key = account_->name();
+      s.tags = rules.tags;
+    }
+    if (profile_->rules) {
+      const user_rules& rules = *profile_->rules;
+      s.issuer_key = rules.issuer_key;
+      // Whoever has a key has an issuer, if only the account; passwords have none.
+      if (s.issuer_key.empty() && !rules.nkey.empty()) s.issuer_key = account_->name();
+      s.tags = rules.tags;
     }
   }
   if (const tls_session* tls = transport_->tls()) {

@@ -1,6 +1,8 @@
 #include "http/endpoints/account_rules.hpp"
 
 #include <map>
+#include <utility>
+#include <vector>
 
 namespace troupe::http {
 
@@ -92,12 +94,55 @@ void write_list(json_writer& w, const char* name, const List& list, bool service
   w.end_array();
 }
 
+config::import_options system_import(const std::string& system, std::string subject,
+                                     const char* local, bool share) {
+  config::import_options i;
+  i.service = true;
+  i.account = system;
+  i.subject = std::move(subject);
+  i.to = local;
+  i.share = share;
+  return i;
+}
+
+/// What every account may ask the system account about itself (Go: registerSystemImports).
+void add_system_imports(std::vector<config::import_options>& imports, const std::string& name,
+                        const std::string& system) {
+  const auto account = "$SYS.REQ.ACCOUNT." + name;
+  if (name != system)
+    for (auto [end, local] : {std::pair{".CONNZ", "$SYS.REQ.ACCOUNT.PING.CONNZ"},
+                              {".CONNZ", "$SYS.REQ.SERVER.PING.CONNZ"},
+                              {".STATZ", "$SYS.REQ.ACCOUNT.PING.STATZ"}})
+      imports.push_back(system_import(system, account + end, local, false));
+  imports.push_back(
+      system_import(system, "$SYS.REQ.USER." + name + ".INFO", "$SYS.REQ.USER.INFO", true));
+}
+
+void add_system_exports(std::vector<config::export_options>& exports) {
+  using config::response_type;
+  for (auto [subject, type] : {std::pair{"$SYS.REQ.ACCOUNT.*.CONNZ", response_type::stream},
+                               {"$SYS.REQ.ACCOUNT.*.STATZ", response_type::stream},
+                               {"$SYS.DEBUG.SUBSCRIBERS", response_type::single},
+                               {"$SYS.REQ.USER.*.INFO", response_type::single}}) {
+    config::export_options e;
+    e.service = true;
+    e.subject = subject;
+    e.response = type;
+    exports.push_back(std::move(e));
+  }
+}
+
 } // namespace
 
-void write_account_rules(json_writer& w, const config::account_options& rules) {
+void write_account_rules(json_writer& w, const config::account_options& rules,
+                         const std::string& name, const std::string& system) {
+  auto exports = rules.exports;
+  auto imports = rules.imports;
+  if (!system.empty()) add_system_imports(imports, name, system);
+  if (!system.empty() && name == system) add_system_exports(exports);
   write_mappings(w, rules.mappings);
-  write_list(w, "exports", rules.exports, true, write_export);
-  write_list(w, "imports", rules.imports, false, write_import);
+  write_list(w, "exports", exports, true, write_export);
+  write_list(w, "imports", imports, false, write_import);
 }
 
 } // namespace troupe::http

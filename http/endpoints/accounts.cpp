@@ -11,7 +11,7 @@ namespace {
 
 using observe::account_snapshot;
 
-void write_detail(json_writer& w, const account_snapshot& a) {
+void write_detail(json_writer& w, const account_snapshot& a, const std::string& system) {
   w.key("account_detail");
   w.begin_object();
   w.member("account_name", a.name);
@@ -23,7 +23,7 @@ void write_detail(json_writer& w, const account_snapshot& a) {
   w.member("leafnode_connections", a.leafnodes);
   w.member("client_connections", a.connections);
   w.member("subscriptions", a.subscriptions);
-  if (a.rules) write_account_rules(w, *a.rules);
+  if (a.rules) write_account_rules(w, *a.rules, a.name, system);
   w.member("name_tag", a.name);
   w.key("sublist_stats");
   w.begin_object();
@@ -83,7 +83,7 @@ result<std::string> render_accountz(const accountz_options& options,
     w.member("server_id", node.server_id);
     w.member("now", format_time(now));
     w.member_if("system_account", node.system_account);
-    if (detail) return write_detail(w, *detail);
+    if (detail) return write_detail(w, *detail, node.system_account);
     std::vector<std::string> names;
     for (auto& account : node.accounts)
       names.push_back(account.name);

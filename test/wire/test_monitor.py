@@ -6,6 +6,7 @@ otherwise they are compared with golden/*.json (written by: WIRE_GOLDEN=write ru
 
 import json
 import os
+import signal
 import unittest
 
 from harness import Server, WireCase, connect_line, msg, pub, wait_until
@@ -106,6 +107,34 @@ class AccountRules(WireCase):
             {"subject": "r.x", "account": "A", "to": "r.x", "local_subject": "r.x", "type": "service", **flags,
              "share": True},
             {"subject": "s.>", "account": "A", "local_subject": "pre.s.>", "type": "stream", **flags}])
+
+
+    def test_what_the_system_account_gives(self):
+        own = sorted((i["subject"], i["local_subject"], i["share"]) for i in self.detail("A")["imports"])
+        self.assertEqual(own, [("$SYS.REQ.ACCOUNT.A.CONNZ", "$SYS.REQ.ACCOUNT.PING.CONNZ", False),
+                               ("$SYS.REQ.ACCOUNT.A.CONNZ", "$SYS.REQ.SERVER.PING.CONNZ", False),
+                               ("$SYS.REQ.ACCOUNT.A.STATZ", "$SYS.REQ.ACCOUNT.PING.STATZ", False),
+                               ("$SYS.REQ.USER.A.INFO", "$SYS.REQ.USER.INFO", True)])
+        system = self.detail("$SYS")
+        self.assertEqual([i["subject"] for i in system["imports"]], ["$SYS.REQ.USER.$SYS.INFO"])
+        self.assertEqual(sorted((e["subject"], e["response_type"]) for e in system["exports"]), [
+            ("$SYS.DEBUG.SUBSCRIBERS", "Singleton"), ("$SYS.REQ.ACCOUNT.*.CONNZ", "Streamed"),
+            ("$SYS.REQ.ACCOUNT.*.STATZ", "Streamed"), ("$SYS.REQ.USER.*.INFO", "Singleton")])
+
+
+class LameDuck(WireCase):
+    monitor = True
+    config = 'lame_duck_duration: "30s"\nlame_duck_grace_period: "20s"\n'
+
+    def test_health(self):
+        self.client()
+        self.assertEqual(self.server.http("/healthz?details=true")[2], b'{"status":"ok"}')
+        self.server.signal(signal.SIGUSR2)
+        text = "failed to be ready for connections after 1ms: server"
+        wait_until(lambda: self.server.http("/healthz")[0] == 500, "the health to tell")
+        self.assertEqual(json.loads(self.server.http("/healthz")[2]), {"status": "error", "error": text})
+        self.assertEqual(json.loads(self.server.http("/healthz?details=1")[2]),
+                         {"status": "error", "errors": [{"type": "CONNECTION", "error": text}]})
 
 
 class Pages(WireCase):

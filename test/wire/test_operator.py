@@ -78,6 +78,16 @@ class Logins(OperatorCase):
         self.kept_out(user_jwt(self.a, self.user, signer=self.scoped))  # asks for limits of its own
         self.kept_out(user_jwt(self.b, self.user, signer=self.signing))  # a key of another account
 
+    def test_connz_tells_issuer_and_tags(self):
+        with Server(config=self.config, monitor=True) as server:
+            plain = self.login(user_jwt(self.a, self.user), server=server)
+            tagged = self.login(user_jwt(self.a, self.user, signer=self.signing, tags=["x", "y"]), server=server)
+            for c in (plain, tagged):
+                c.send("PING\r\n").expect("PONG\r\n")
+            one, two = server.json("/connz?auth=1")["connections"]
+            self.assertEqual((one["issuer_key"], one["account"], one.get("tags")), (self.a.public, self.a.public, None))
+            self.assertEqual((two["issuer_key"], two["tags"]), (self.signing.public, ["x", "y"]))
+
     def test_who_is_kept_out(self):
         good = user_jwt(self.a, self.user)
         self.kept_out(good, sig=Key(USER).sign_text("x"))
