@@ -305,7 +305,7 @@ void note_unbuilt_flags(const flag_values& flags, cli_result& out) {
     auto text = last(flags, key).value_or("");
     return !text.empty() && parse_bool(text).value_or(true);
   };
-  for (auto key : {"https_port", "routes", "cluster", "cluster_advertise", "no_advertise",
+  for (auto key : {"routes", "cluster", "cluster_advertise", "no_advertise",
                    "connect_retries", "cluster_name", "jetstream", "store_dir"})
     if (last(flags, key) && (given(key) || find_key(key)->kind != flag_kind::boolean))
       out.notices.push_back(

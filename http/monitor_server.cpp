@@ -3,16 +3,20 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <openssl/ssl.h>
 
 #include <algorithm>
 #include <ctime>
 #include <list>
 #include <optional>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 namespace troupe::http {
@@ -33,51 +37,73 @@ std::string http_date() {
   return {buffer, n};
 }
 
-class session;
-
-struct session_list {
-  std::list<session*> all; // the one without traffic for the longest time first
-  size_t answer_bytes = 0; // in answers that are being written
+/// What the server does with a connection, whatever it runs over.
+class session_base {
+public:
+  session_base() = default;
+  session_base(const session_base&) = delete;
+  session_base& operator=(const session_base&) = delete;
+  virtual ~session_base() = default;
+  virtual void close() = 0;
 };
 
+struct session_list {
+  std::list<session_base*> all; // the one without traffic for the longest time first
+  size_t answer_bytes = 0;      // in answers that are being written
+};
+
+using plain_stream = beast::tcp_stream;
+using tls_stream = asio::ssl::stream<beast::tcp_stream>;
+
 /// One connection. Lives as long as an operation is under way.
-class session : public std::enable_shared_from_this<session> {
+template <class Stream>
+class session final : public session_base, public std::enable_shared_from_this<session<Stream>> {
 public:
-  session(tcp::socket socket, const monitor_server::handler& handle, const monitor_config& limits, session_list& peers)
-      : stream_(std::move(socket)), handle_(handle), limits_(limits), peers_(peers),
-        place_(peers.all.insert(peers.all.end(), this)) {}
-  ~session() {
+  session(Stream stream, const monitor_server::handler& handle, const monitor_config& limits,
+          session_list& peers, tls_context_ptr tls)
+      : tls_(std::move(tls)), stream_(std::move(stream)), handle_(handle), limits_(limits),
+        peers_(peers), place_(peers.all.insert(peers.all.end(), this)) {}
+  ~session() override {
     release();
     peers_.all.erase(place_);
   }
 
-  session(const session&) = delete;
-  session& operator=(const session&) = delete;
+  void run() {
+    if constexpr (std::is_same_v<Stream, tls_stream>) {
+      lowest().expires_after(limits_.request_timeout);
+      stream_.async_handshake(asio::ssl::stream_base::server,
+                              [self = this->shared_from_this()](error_code ec) {
+                                ec ? self->close() : self->read_first();
+                              });
+    } else {
+      read_first();
+    }
+  }
 
-  void run() { read_first(); }
-
-  void close() {
+  void close() override {
     error_code ignored;
-    stream_.cancel();
-    stream_.socket().shutdown(tcp::socket::shutdown_both, ignored);
-    stream_.socket().close(ignored);
+    lowest().cancel();
+    lowest().socket().shutdown(tcp::socket::shutdown_both, ignored);
+    lowest().socket().close(ignored);
   }
 
 private:
+  beast::tcp_stream& lowest() { return beast::get_lowest_layer(stream_); }
+
   void touch() { peers_.all.splice(peers_.all.end(), peers_.all, place_); }
 
   void release() { peers_.answer_bytes -= std::exchange(my_answer_bytes_, 0); }
 
   void read_first() {
-    stream_.expires_after(limits_.request_timeout);
+    lowest().expires_after(limits_.request_timeout);
     read();
   }
 
   /// Waits for the next request's first byte with the idle timeout, then for the rest of it.
   void read_next() {
     if (buffer_.size() > 0) return read_first();
-    stream_.expires_after(limits_.idle_timeout);
-    stream_.async_read_some(buffer_.prepare(4096), [self = shared_from_this()](auto ec, auto n) {
+    lowest().expires_after(limits_.idle_timeout);
+    stream_.async_read_some(buffer_.prepare(4096), [self = this->shared_from_this()](auto ec, auto n) {
       if (ec) return self->close();
       self->buffer_.commit(n);
       self->read_first();
@@ -90,7 +116,7 @@ private:
     parser_->header_limit(limits_.header_bytes_max);
     parser_->body_limit(limits_.body_bytes_max);
     beast::http::async_read(stream_, buffer_, *parser_,
-                            [self = shared_from_this()](auto ec, auto) { self->on_read(ec); });
+                            [self = this->shared_from_this()](auto ec, auto) { self->on_read(ec); });
   }
 
   void on_read(error_code ec) {
@@ -137,9 +163,9 @@ private:
     my_answer_bytes_ = message_.body().size();
     peers_.answer_bytes += my_answer_bytes_;
     touch();
-    stream_.expires_after(limits_.write_timeout);
+    lowest().expires_after(limits_.write_timeout);
     beast::http::async_write(stream_, message_,
-                             [self = shared_from_this(), keep_alive](auto ec, auto) {
+                             [self = this->shared_from_this(), keep_alive](auto ec, auto) {
                                self->release();
                                if (ec || !keep_alive) return self->close();
                                self->message_ = {};
@@ -147,14 +173,15 @@ private:
                              });
   }
 
-  beast::tcp_stream stream_;
+  tls_context_ptr tls_; // what the stream was made of
+  Stream stream_;
   beast::flat_buffer buffer_;
   std::optional<beast::http::request_parser<beast::http::string_body>> parser_;
   beast::http::response<beast::http::string_body> message_;
   const monitor_server::handler& handle_;
   const monitor_config& limits_;
   session_list& peers_;
-  std::list<session*>::iterator place_;
+  std::list<session_base*>::iterator place_;
   size_t my_answer_bytes_ = 0;
 };
 
@@ -223,7 +250,19 @@ void monitor_server::impl::admit(tcp::socket socket) {
     idle->close();
     if (all.size() >= config.connections_max * 2) return;
   }
-  std::make_shared<session>(std::move(socket), answer, config, sessions)->run();
+  if (!config.tls) {
+    std::make_shared<session<plain_stream>>(plain_stream(std::move(socket)), answer, config,
+                                            sessions, nullptr)
+        ->run();
+    return;
+  }
+  auto tls = config.tls();
+  if (!tls) return; // the socket closes
+  ::SSL_CTX_up_ref(tls->get());
+  asio::ssl::context shared(tls->get()); // takes the reference; the stream takes one of its own
+  std::make_shared<session<tls_stream>>(tls_stream(plain_stream(std::move(socket)), shared), answer,
+                                        config, sessions, tls)
+      ->run();
 }
 
 monitor_server::monitor_server(monitor_config config, pages& from) {

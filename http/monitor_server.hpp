@@ -1,4 +1,4 @@
-// The monitoring listener: HTTP on one thread of its own.
+// The monitoring listener: HTTP or HTTPS on one thread of its own.
 //
 // Bounded against hostile peers: header size, body size, time to send a request, time to take the
 // answer, and number of connections (the one that was idle longest makes room). The pages
@@ -6,6 +6,7 @@
 // nothing else.
 #pragma once
 
+#include "actors/reactor/tls_context.hpp"
 #include "http/router.hpp"
 #include "protocol/result.hpp"
 
@@ -23,6 +24,7 @@ struct monitor_config {
   std::string host = "0.0.0.0";
   int port = -1; // -1: any free port
   std::string base_path;
+  std::function<tls_context_ptr()> tls; // asked for each connection; none: plain HTTP
   std::chrono::milliseconds request_timeout{5000}; // from connect, or the last answer, see below
   std::chrono::milliseconds idle_timeout{60000};   // between requests of one connection
   std::chrono::milliseconds write_timeout{30000};

@@ -68,7 +68,7 @@ result<void> ports_file::write(const std::string& dir, const process_ports& port
     json.member(name, urls);
   };
   list("nats", "nats", ports.host, ports.client);
-  list("monitoring", "http", ports.monitoring_host, ports.monitoring);
+  list("monitoring", ports.monitoring_tls ? "https" : "http", ports.monitoring_host, ports.monitoring);
   list("profile", "http", ports.host, ports.profile);
   json.end_object();
 

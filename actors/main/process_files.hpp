@@ -13,6 +13,7 @@ struct process_ports {
   int client = 0;
   std::string monitoring_host;
   int monitoring = 0;
+  bool monitoring_tls = false;
   int profile = 0; // at `host`
 };
 

@@ -6,12 +6,16 @@ namespace troupe {
 
 namespace {
 
-http::monitor_config monitor_config_of(const config::server_options& o) {
-  http::monitor_config mc;
-  mc.host = o.http_host.empty() ? o.host : o.http_host;
-  mc.port = o.http_port;
-  mc.base_path = o.http_base_path;
-  return mc;
+/// What an https port needs; nullptr without one.
+result<tls_context_ptr> monitor_tls(const config::server_options& o) {
+  if (o.https_port == 0) return tls_context_ptr();
+  if (o.http_port != 0)
+    return error{errc::malformed, "Can't start monitoring: can't specify both HTTP ("
+                                      + std::to_string(o.http_port) + ") and HTTPs ("
+                                      + std::to_string(o.https_port) + ") ports"};
+  if (!o.tls)
+    return error{errc::malformed, "Can't start monitoring: TLS cert and key required for HTTPS"};
+  return make_tls_context(*o.tls, tls_purpose::monitoring);
 }
 
 bool same_address(const http::monitor_config& a, const http::monitor_config& b) {
@@ -19,6 +23,19 @@ bool same_address(const http::monitor_config& a, const http::monitor_config& b) 
 }
 
 } // namespace
+
+http::monitor_config process_windows::monitor_config_of(const config::server_options& o) const {
+  http::monitor_config mc;
+  mc.host = o.http_host.empty() ? o.host : o.http_host;
+  mc.port = o.https_port != 0 ? o.https_port : o.http_port;
+  mc.base_path = o.http_base_path;
+  if (o.https_port != 0)
+    mc.tls = [slot = tls_] {
+      std::lock_guard lock(slot->mutex);
+      return slot->now;
+    };
+  return mc;
+}
 
 result<process_windows::monitor_ptr> process_windows::open_monitor(
   const http::monitor_config& config) {
@@ -33,7 +50,9 @@ void process_windows::put_in_place(monitor_ptr fresh, const http::monitor_config
   monitor_ = std::move(fresh);
   config_ = config;
   bridge_.set_monitor_port(monitor_ ? monitor_->port() : 0);
-  if (monitor_) log::info("Starting http monitor on {}:{}", config.host, monitor_->port());
+  if (monitor_)
+    log::info("Starting {} monitor on {}:{}", config.tls ? "https" : "http", config.host,
+              monitor_->port());
 }
 
 result<void> process_windows::open_profiler(const config::server_options& o) {
@@ -56,6 +75,9 @@ result<void> process_windows::open(const config::server_options& o) {
   if (!o.pid_file.empty())
     if (auto ok = write_pid_file(o.pid_file); !ok) return ok.error();
   if (auto ok = open_profiler(o); !ok) return ok;
+  auto tls = monitor_tls(o);
+  if (!tls) return tls.error();
+  tls_->now = std::move(*tls);
   const http::monitor_config config = monitor_config_of(o);
   auto fresh = open_monitor(config);
   if (!fresh) return fresh.error();
@@ -70,12 +92,15 @@ void process_windows::write_ports_file(const config::server_options& o) {
   ports.client = node_.client_port();
   ports.monitoring_host = config_.host;
   ports.monitoring = monitor_ ? monitor_->port() : 0;
+  ports.monitoring_tls = static_cast<bool>(config_.tls);
   ports.profile = profiler_ ? profiler_->port() : 0;
   if (auto ok = ports_.write(o.ports_file_dir, ports); !ok) log::error("{}", ok.error().context);
 }
 
 result<std::function<void()>> process_windows::prepare(const reload_plan& plan) {
   std::lock_guard lock(mutex_);
+  auto tls = monitor_tls(plan.options);
+  if (!tls) return tls.error();
   const http::monitor_config config = monitor_config_of(plan.options);
   const bool moved = !same_address(config, config_);
   const bool replace = moved || config.base_path != config_.base_path;
@@ -85,7 +110,11 @@ result<std::function<void()>> process_windows::prepare(const reload_plan& plan) 
     if (!opened) return opened.error();
     *fresh = std::move(*opened);
   }
-  return std::function<void()>([this, plan, fresh, config, replace] {
+  return std::function<void()>([this, plan, fresh, config, replace, tls = std::move(*tls)] {
+    {
+      std::lock_guard lock(tls_->mutex);
+      tls_->now = tls;
+    }
     commit(plan, std::move(*fresh), config, replace);
   });
 }

@@ -38,6 +38,7 @@ private:
   using monitor_ptr = std::unique_ptr<http::monitor_server>;
 
   result<void> open_profiler(const config::server_options& o);
+  http::monitor_config monitor_config_of(const config::server_options& o) const;
   result<monitor_ptr> open_monitor(const http::monitor_config& config);
   void put_in_place(monitor_ptr fresh, const http::monitor_config& config);
   void commit(const reload_plan& plan, monitor_ptr fresh, const http::monitor_config& config,
@@ -47,6 +48,12 @@ private:
   std::mutex mutex_;
   monitor_bridge bridge_;
   http::pages pages_;
+  /// The certificate of https connections to come; the monitor's thread reads, a reload writes.
+  struct tls_slot {
+    std::mutex mutex;
+    tls_context_ptr now;
+  };
+  std::shared_ptr<tls_slot> tls_ = std::make_shared<tls_slot>();
   http::monitor_config config_;  // of monitor_
   monitor_ptr monitor_;          // nullptr: none
   http::profile_router profiles_{pages_};

@@ -84,15 +84,18 @@ void account::spawn() {
   ready_.store(true, std::memory_order_release);
   if (env_->on_spawned)
     for (const shard_handle& handle : peers->shards) env_->on_spawned(handle);
+  // Somebody still had a last word: it goes nowhere, and nobody waits for these.
+  if (closed_) end_shards();
 }
 
 void account::close() {
-  std::vector<shard_handle> handles;
-  {
-    std::lock_guard lock(mutex_);
-    handles = handles_;
-  }
-  for (const shard_handle& handle : handles)
+  std::lock_guard coming_into_being(spawn_mutex_);
+  closed_ = true;
+  end_shards();
+}
+
+void account::end_shards() {
+  for (const shard_handle& handle : shard_handles())
     caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
 }
 

@@ -113,6 +113,7 @@ public:
 
 private:
   void spawn();
+  void end_shards();
 
   std::shared_ptr<const account_info> info_;
   std::shared_ptr<const shard_environment> env_;
@@ -122,6 +123,7 @@ private:
   rules_ptr rules_;
   account_links_ptr links_;
   std::atomic<bool> ready_{false};
+  bool closed_ = false;  // under spawn_mutex_
   std::vector<shard_handle> handles_;  // by reactor
   std::vector<shard_actor*> shards_;
   std::atomic<int64_t> connections_{0};

@@ -111,7 +111,7 @@ void write_limits(json_writer& w, const observe::node_snapshot& node,
   w.member("http_host", o.http_host.empty() ? o.host : o.http_host);
   w.member("http_port", o.http_port == 0 ? 0 : port_of(node, "http", o.http_port));
   w.member("http_base_path", o.http_base_path);
-  w.member("https_port", o.https_port);
+  w.member("https_port", o.https_port == 0 ? 0 : port_of(node, "http", o.https_port));
   w.member("auth_timeout", seconds(o.authorization.timeout));
   w.member("max_control_line", o.max_control_line);
   w.member("max_payload", o.max_payload);
