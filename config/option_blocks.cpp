@@ -143,7 +143,7 @@ constexpr option_row blocks[] = {
     {"tls", "ca_file", text, "", live, built, "Certificates of authorities."},
     {"tls", "insecure", boolean, "false", live, built, "Do not verify the peer."},
     {"tls", "verify", any, "false", live, built, "Ask for client certificates."},
-    {"tls", "verify_and_map", boolean, "false", live, unbuilt_security,
+    {"tls", "verify_and_map", boolean, "false", live, built,
      "Map certificates to users."},
     {"tls", "verify_cert_and_check_known_urls", boolean, "false", live, built,
      "Match certificates with known urls."},

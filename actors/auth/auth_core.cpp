@@ -7,6 +7,7 @@
 #include <array>
 #include <unordered_map>
 
+#include "actors/auth/certificate_map.hpp"
 #include "actors/auth/permission_core.hpp"
 #include "actors/auth/signature.hpp"
 #include "protocol/auth/nkey.hpp"
@@ -87,6 +88,8 @@ public:
         global_is_open_(guards_only_system_account(o, system_account)),
         proxy_required_(o.authorization.proxy_required),
         tls_map_(o.tls && o.tls->verify_and_map),
+        websocket_tls_map_(o.websocket.port != 0 && o.websocket.tls
+                           && o.websocket.tls->verify_and_map),
         wants_nonce_(!o.trusted_proxies.empty()),
         required_(o.authorization.required()) {
     for (const config::user_options& u : o.authorization.users) add(u);
@@ -114,7 +117,7 @@ public:
       const std::string& wanted = by_name ? no_auth_user_ : q.who.nkey;
       if (!wanted.empty()) return check_nkey(wanted, q, by_name, std::move(shown));
     }
-    if (!users_.empty() && tls_map_) return check_certificate(q, std::move(shown));
+    if (!users_.empty() && maps_certificates(q)) return check_certificate(q, std::move(shown));
     if (!users_.empty()) {
       if (as_no_auth_user)
         if (auto it = users_.find(no_auth_user_); it != users_.end())
@@ -176,10 +179,12 @@ private:
     entry e{std::move(rules), u.password, u.allowed_connection_types,
             u.proxy_required || proxy_required_};
     if (is_bcrypt(u.password) && decoy_.size() < u.password.size()) decoy_ = u.password;
-    if (u.nkey.empty())
+    if (u.nkey.empty()) {
+      certificates_.add(u.name);
       users_.emplace(u.name, std::move(e));
-    else
+    } else {
       nkeys_.emplace(u.nkey, std::move(e));
+    }
   }
 
   static auth_decision refuse_proxy(std::string shown) {
@@ -208,24 +213,44 @@ private:
     return d;
   }
 
+  /// Where certificates stand for users nothing else does.
+  bool maps_certificates(const login_request& q) const {
+    return q.connection_type == "WEBSOCKET" ? websocket_tls_map_ : tls_map_;
+  }
+
   auth_decision check_certificate(const login_request& q, std::string shown) const {
-    for (const std::string& name : q.certificate_names)
-      if (auto it = users_.find(name); it != users_.end())
-        return admit(it->second, q, name);
-    if (q.certificate_matches)
-      for (auto& [name, e] : users_)
-        if (q.certificate_matches(name)) return admit(e, q, name);
-    return auth_decision::refuse("the certificate names no user", std::move(shown));
+    if (!q.certificate || q.certificate->empty())
+      return auth_decision::refuse("user required in certificate, none found", std::move(shown));
+    const std::string name = certificates_.find(*q.certificate, [&](const std::string& user) {
+      auto it = users_.find(user);
+      return it != users_.end() && it->second.allows_type(q.connection_type);
+    });
+    if (name.empty())
+      return auth_decision::refuse("the certificate names no user", std::move(shown));
+    // A user with a password needs both; one without must give none.
+    return check_entry(users_.at(name), q, name);
+  }
+
+  /// A user without a password whom a certificate could stand for is nobody else's to take.
+  bool needs_certificate(const entry& e) const {
+    return e.password.empty() && e.rules->name != no_auth_user_
+           && ((tls_map_ && e.allows_type("STANDARD"))
+               || (websocket_tls_map_ && e.allows_type("WEBSOCKET")));
   }
 
   auth_decision check_user(const login_request& q, std::string shown) const {
     // One password is checked, of the same kind, whether or not the name exists.
     auto it = q.who.user.empty() ? users_.end() : users_.find(q.who.user);
     if (it == users_.end()) return check_secret(decoy_, q.who.pass, nullptr, false, shown);
-    auth_decision admitted = admit(it->second, q, shown);
+    if (needs_certificate(it->second))
+      return check_secret(decoy_, q.who.pass, nullptr, false, shown);
+    return check_entry(it->second, q, std::move(shown));
+  }
+
+  static auth_decision check_entry(const entry& e, const login_request& q, std::string shown) {
+    auth_decision admitted = admit(e, q, shown);
     const bool in = admitted.what == auth_decision::outcome::accepted;
-    auth_decision d =
-      check_secret(it->second.password, q.who.pass, it->second.rules, in, std::move(shown));
+    auth_decision d = check_secret(e.password, q.who.pass, e.rules, in, std::move(shown));
     if (!in && d.what == auth_decision::outcome::refused) return admitted;
     return d;
   }
@@ -250,7 +275,8 @@ private:
   std::string decoy_ = "not a password";  // a bcrypt hash when any user has one
   user_rules_ptr single_rules_;
   user_rules_ptr anonymous_ = std::make_shared<user_rules>();
-  bool global_is_open_, proxy_required_, tls_map_, wants_nonce_, required_;
+  certificate_map certificates_;
+  bool global_is_open_, proxy_required_, tls_map_, websocket_tls_map_, wants_nonce_, required_;
 };
 
 } // namespace

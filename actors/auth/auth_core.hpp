@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "config/options.hpp"
+#include "protocol/auth/distinguished_name.hpp"
 #include "protocol/client/connect.hpp"
 #include "protocol/client/error_text.hpp"
 
@@ -28,10 +29,8 @@ struct login_request {
   std::string host;   // the client's address, without port
   uint64_t client_id = 0;
   std::string proxy_key;  // the trusted proxy whose signature was checked; empty: none
-  /// Names that the client's certificate proves, best first; with TLS and verify_and_map only.
-  std::vector<std::string> certificate_names;
-  bool has_certificate = false;
-  std::function<bool(std::string_view user)> certificate_matches;  // DN forms
+  /// What the client's certificate, which was verified, says of it; nullptr: it showed none.
+  std::shared_ptr<const certificate_identity> certificate;
 };
 
 /// What a user may do; shared by all of its sessions.

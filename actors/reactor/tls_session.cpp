@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <array>
 #include <memory>
@@ -29,12 +30,67 @@ std::string sha256_hex(const unsigned char* data, size_t size) {
   return hex_of(digest.data(), length);
 }
 
-std::string subject_of(X509* cert) {
-  std::unique_ptr<BIO, decltype(&BIO_free)> out(BIO_new(BIO_s_mem()), &BIO_free);
-  X509_NAME_print_ex(out.get(), X509_get_subject_name(cert), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(out.get(), &text);
-  return size > 0 ? std::string(text, static_cast<size_t>(size)) : std::string();
+bool is_text(int tag) {
+  switch (tag) {
+    case V_ASN1_UTF8STRING:
+    case V_ASN1_PRINTABLESTRING:
+    case V_ASN1_IA5STRING:
+    case V_ASN1_T61STRING:
+    case V_ASN1_NUMERICSTRING:
+    case V_ASN1_BMPSTRING: return true;
+    default: return false;
+  }
+}
+
+std::string bytes_of(const ASN1_STRING* s) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(s)),
+          static_cast<size_t>(ASN1_STRING_length(s))};
+}
+
+subject_attribute attribute_of(const X509_NAME_ENTRY* entry) {
+  std::array<char, 128> oid{};
+  OBJ_obj2txt(oid.data(), oid.size(), X509_NAME_ENTRY_get_object(entry), 1);
+  const ASN1_STRING* data = X509_NAME_ENTRY_get_data(entry);
+  const int tag = ASN1_STRING_type(data);
+  subject_attribute out{oid.data(), bytes_of(data), is_text(tag), static_cast<unsigned char>(tag)};
+  if (tag != V_ASN1_BMPSTRING) return out;
+  unsigned char* utf8 = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&utf8, data);
+  if (size >= 0) out.value.assign(reinterpret_cast<char*>(utf8), static_cast<size_t>(size));
+  OPENSSL_free(utf8);
+  return out;
+}
+
+certificate_subject subject_of(X509* cert) {
+  certificate_subject out;
+  const X509_NAME* name = X509_get_subject_name(cert);
+  int step = -1;
+  for (int i = 0; i < X509_NAME_entry_count(name); ++i) {
+    const X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, i);
+    if (X509_NAME_ENTRY_set(entry) != step) out.emplace_back();
+    step = X509_NAME_ENTRY_set(entry);
+    out.back().push_back(attribute_of(entry));
+  }
+  return out;
+}
+
+/// The alternative names by which users are found, and the subject.
+std::shared_ptr<const certificate_identity> identity_of(X509* cert) {
+  auto out = std::make_shared<certificate_identity>();
+  out->subject = subject_of(cert);
+  std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names(
+    static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(cert, NID_subject_alt_name, nullptr, nullptr)),
+    &GENERAL_NAMES_free);
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* one = sk_GENERAL_NAME_value(names.get(), i);
+    switch (one->type) {
+      case GEN_EMAIL: out->emails.push_back(bytes_of(one->d.rfc822Name)); break;
+      case GEN_DNS: out->dns_names.push_back(bytes_of(one->d.dNSName)); break;
+      case GEN_URI: out->uris.push_back(bytes_of(one->d.uniformResourceIdentifier)); break;
+      default: break;
+    }
+  }
+  return out;
 }
 
 std::string certificate_digest(X509* cert) {
@@ -54,7 +110,7 @@ std::string key_digest(X509* cert) {
 }
 
 peer_certificate describe(X509* cert) {
-  return {subject_of(cert), key_digest(cert), certificate_digest(cert)};
+  return {full_subject_text(subject_of(cert)), key_digest(cert), certificate_digest(cert)};
 }
 
 std::string_view version_text(const SSL* ssl) {
@@ -68,7 +124,7 @@ std::string_view version_text(const SSL* ssl) {
 } // namespace
 
 std::string describe_certificate(X509* cert) {
-  return subject_of(cert) + " SHA-256: " + certificate_digest(cert);
+  return full_subject_text(subject_of(cert)) + " SHA-256: " + certificate_digest(cert);
 }
 
 tls_session describe_session(SSL* ssl) {
@@ -80,6 +136,7 @@ tls_session describe_session(SSL* ssl) {
   X509* own = SSL_get0_peer_certificate(ssl);
   if (!own) return out;
   out.peers.push_back(describe(own));
+  out.identity = identity_of(own);
   // On the server's side the chain is without the peer's own certificate.
   const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(ssl);
   for (int i = 0; chain && i < sk_X509_num(chain); ++i)

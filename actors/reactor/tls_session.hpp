@@ -3,9 +3,12 @@
 
 #include <openssl/types.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "protocol/auth/distinguished_name.hpp"
 
 namespace troupe {
 
@@ -20,6 +23,7 @@ struct tls_session {
   std::string_view version;              // "1.2", "1.3"
   std::string_view cipher_suite;         // "TLS_AES_128_GCM_SHA256"
   std::vector<peer_certificate> peers;   // the peer's own first; empty: it showed none
+  std::shared_ptr<const certificate_identity> identity;  // of the first; nullptr without
   bool resumed = false;                  // then only the first certificate is known
 };
 

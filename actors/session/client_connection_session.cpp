@@ -9,8 +9,12 @@
 #include <ctime>
 #include <utility>
 
+#include "actors/observe/logger.hpp"
+#include "actors/reactor/tls_session.hpp"
 #include "actors/session/client_hub.hpp"
+#include "actors/session/stages.hpp"
 #include "protocol/client/encoder.hpp"
+#include "protocol/client/go_quote.hpp"
 #include "protocol/json/writer.hpp"
 #include "protocol/subject/subject.hpp"
 #include "protocol/time_text.hpp"
@@ -38,12 +42,23 @@ auth_outcome client_connection::authenticate(const connect_options& options, boo
   request.who = options;
   request.host = ip_;
   request.client_id = value(id_);
+  if (const tls_session* tls = transport_->tls()) request.certificate = tls->identity;
   if (profile_) request.nonce = profile_->nonce;
   auth_decision decision = hub_.policy().auth->check(request);
+  if (decision.what == auth_decision::outcome::accepted && request.certificate)
+    warn_of_named_user(options, *decision.user);
   if (decision.what != auth_decision::outcome::deferred) return admit(decision);
   who().user = decision.shown;
   hub_.check_elsewhere(std::move(decision.work), caf::actor_cast<client_handle>(ctrl()));
   return {.pending = true};
+}
+
+/// Where the certificate is the user, what CONNECT says besides counts for nothing.
+void client_connection::warn_of_named_user(const connect_options& options, const user_rules& user) {
+  const tls_context_ptr& tls = tls_of(hub_.policy(), kind_);
+  if (tls && tls->options().verify_and_map && !options.user.empty() && user.nkey.empty())
+    log::warn("User {} found in connect proto, but user required from cert",
+              go_quote(options.user));
 }
 
 auth_outcome client_connection::admit(const auth_decision& decision) {

@@ -142,7 +142,6 @@ TEST_CASE("load: protection that is asked for but not built is an error", "[conf
   };
   for (auto& [text, option] : std::vector<golden>{
            {"tls { ocsp_peer: true }", "tls.ocsp_peer"},
-           {"tls { verify_and_map: true }", "tls.verify_and_map"},
            {"ocsp: true", "ocsp"},
            {"proxies { trusted: [{key: "
             "\"UCNGL4W5QX66CFX6A6DCBVDH5VOHMI7B2UZZU7TXAUQQSI2JPHULCKBR\"}] }", "proxies"},
