@@ -360,6 +360,7 @@ void open_global_account(load_context& ctx) {
   user_options anybody;
   anybody.name = open_account_user;
   o.no_auth_user = anybody.name;
+  o.no_auth_user_is_ours = true;
   o.authorization.users.push_back(std::move(anybody));
 }
 

@@ -120,6 +120,7 @@ struct server_options {
   // -- who may connect
   authorization_options authorization;
   std::string no_auth_user;
+  bool no_auth_user_is_ours = false; // not of the file: only the system account is defined
   std::string system_account;
   bool no_system_account = false;
   std::vector<account_options> accounts;   // in the order of their names; without $G unless named

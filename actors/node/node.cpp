@@ -89,7 +89,8 @@ server_info info_from(const config::server_options& o, const std::string& id) {
   info.tls_available = o.tls && o.allow_non_tls;
   info.tls_verify = o.tls && o.tls->verify;
   info.auth_required =
-    (o.authorization.required() && o.no_auth_user.empty()) || o.operators.enabled();
+    (o.authorization.required() && (o.no_auth_user.empty() || o.no_auth_user_is_ours))
+    || o.operators.enabled();
   return info;
 }
 

@@ -1,0 +1,213 @@
+"""Cases from the public advisories of NATS servers, by their number in the list that this project keeps. Each must fail
+to do what it once did; the server goes on. Cases of features have their tests there: docs/parity.md lists all."""
+
+import json
+import time
+import unittest
+
+from harness import Server, WireCase, connect_line, hpub, msg, pub
+from harness.nkeys import ACCOUNT, USER, Key, Operator, user_jwt
+
+VIOLATION = "-ERR 'Authorization Violation'\r\n"
+
+
+class Base(WireCase):
+    def login(self, server=None, user=None, password="p", **more):
+        c = self.raw(server)
+        c.read_info()
+        if user:
+            more.update(user=user, **{"pass": password})
+        c.send(connect_line(verbose=False, headers=True, **more) + b"PING\r\n")
+        return c
+
+    def user(self, user, server=None, **more):
+        return self.login(server, user, **more).expect("PONG\r\n")
+
+    def kept_out(self, **more):
+        self.login(**more).expect(VIOLATION).expect_closed()
+
+
+class Logins(Base):
+    def test_10_11_shortcut_of_no_auth_user_obeys_its_rules(self):
+        users = "authorization { users: [{user: u, password: p, allowed_connection_types: [WEBSOCKET]}] }\nno_auth_user: u\n"
+        server = self.start(config=users)
+        for first in (b"PING\r\n", b"SUB x 1\r\n", b"PUB x 1\r\n1\r\n"):
+            c = self.raw(server)
+            c.read_info()
+            c.send(first).expect(VIOLATION).expect_closed()
+        self.kept_out(server=server)
+
+    def test_10_no_operation_of_a_server_is_taken_from_a_client(self):
+        for op in ("RS+ $G foo\r\n", "LS+ foo\r\n", "RMSG $G foo 1\r\n1\r\n", "LMSG foo 1\r\n1\r\n", "A+ $G\r\n"):
+            c = self.user(None)
+            c.send(op).expect("-ERR 'Unknown Protocol Operation'\r\n").expect_closed()
+
+    def test_13_naming_only_the_system_account_leaves_the_global_one_as_it_was(self):
+        server = self.start(config='accounts { "$SYS" { users: [{user: s, password: p}] } }\n')
+        self.assertIs(self.raw(server).read_info()["auth_required"], True)
+        admin, nobody = self.user("s", server), self.user(None, server)
+        nobody.send("SUB > 1\r\n").fence()
+        admin.send(pub("secret", "1")).fence()
+        nobody.fence()
+        self.kept_out(server=server, user="s", password="wrong")
+
+    def test_14_no_client_chooses_its_account(self):
+        server = self.start(config="accounts { A { users: [{user: a, password: p}] }, B {} }\n")
+        self.kept_out(server=server, user="a", account="B")
+        self.kept_out(server=server, user="a", account="B", new_account=True)
+
+
+class Tokens(Base):
+    def setUp(self):
+        super().setUp()
+        self.operator = Operator()
+        self.account, self.bearer = Key(ACCOUNT), Key(USER)
+
+    def enter(self, server, jwt, key):
+        c = self.raw(server)
+        nonce = c.read_info()["nonce"]
+        return c.send(connect_line(verbose=False, jwt=jwt, sig=key.sign_text(nonce)) + b"PING\r\n")
+
+    def test_9_truncated_keys_in_a_token(self):
+        server = self.start(config=self.operator.config((self.account, self.operator.account(self.account))))
+        good = user_jwt(self.account, self.bearer)
+        for cut in (1, 20, 55):
+            account = Key(ACCOUNT)
+            account.public = self.account.public[:-cut]
+            self.enter(server, user_jwt(account, self.bearer), self.bearer).expect(VIOLATION).expect_closed()
+        for bad in ("", "a.b.c", good[:-1], good.split(".")[0], good + ".x", "e30.e30.", good.replace(".", "..", 1)):
+            self.enter(server, bad, self.bearer).expect(VIOLATION).expect_closed()
+        self.enter(server, good, self.bearer).expect("PONG\r\n")
+
+    def test_15_expired_and_revoked_tokens(self):
+        revoked = self.operator.account(self.account, revocations={self.bearer.public: int(time.time()) + 10})
+        server = self.start(config=self.operator.config((self.account, revoked)))
+        self.enter(server, user_jwt(self.account, self.bearer), self.bearer).expect(VIOLATION).expect_closed()
+        other = Key(USER)
+        late = user_jwt(self.account, other, expires=int(time.time()) - 5)
+        self.enter(server, late, other).expect(VIOLATION).expect_closed()
+        everybody = self.operator.account(self.account, revocations={"*": int(time.time()) + 10})
+        server = self.start(config=self.operator.config((self.account, everybody)))
+        self.enter(server, user_jwt(self.account, other), other).expect(VIOLATION).expect_closed()
+
+    def test_16_an_activation_serves_the_account_that_it_names(self):
+        giver, named, thief = self.account, Key(ACCOUNT), Key(ACCOUNT)
+        token = giver.jwt(named.public, {"type": "activation", "subject": "s", "kind": "stream"})
+        exported = self.operator.account(giver, exports=[{"name": "s", "subject": "s", "type": "stream", "token_req": True}])
+        imports = [{"name": "s", "subject": "s", "account": giver.public, "token": token, "type": "stream"}]
+        accounts = [(giver, exported)] + [(k, self.operator.account(k, imports=imports)) for k in (named, thief)]
+        server = self.start(config=self.operator.config(*accounts))
+        sessions = {}
+        for key in (giver, named):
+            user = Key(USER)
+            sessions[key] = self.enter(server, user_jwt(key, user), user).expect("PONG\r\n")
+        sessions[named].send("SUB s 1\r\n").fence()
+        sessions[giver].send(pub("s", "1")).fence()
+        sessions[named].expect(msg("s", 1, "1")).fence()
+        # An account with another's token is not valid at all.
+        user = Key(USER)
+        self.enter(server, user_jwt(thief, user), user).expect(VIOLATION).expect_closed()
+
+    def test_35_absent_parts_of_a_token(self):
+        server = self.start(config=self.operator.config((self.account, self.operator.account(self.account))))
+        for nats in ({}, {"type": "user"}, {"type": "user", "pub": None, "sub": None, "resp": None, "src": None, "times": None}):
+            jwt = self.account.jwt(self.bearer.public, nats)
+            c = self.enter(server, jwt, self.bearer)
+            self.assertIn(c.read_line(), (b"PONG\r\n", VIOLATION.encode()))
+        self.enter(server, user_jwt(self.account, self.bearer), self.bearer).expect("PONG\r\n")
+
+
+class Authorization(Base):
+    config = """accounts {
+      A { users: [
+            {user: w, password: p, permissions: {subscribe: {allow: ">", deny: ["x.secret.*", "q.no"]}}}
+            {user: t, password: p, permissions: {publish: [foo, "q.>"], subscribe: ">"}}
+            {user: all, password: p}]
+          exports: [{service: svc}] }
+      B { users: [{user: b, password: p}], imports: [{service: {account: A, subject: svc}}] }
+    }
+    """
+
+    def test_17_wildcards_that_overlap_a_deny(self):
+        w, sender = self.user("w"), self.user("all")
+        w.send("SUB x.*.* 1\r\nSUB x.> 2\r\nSUB *.secret.y 3\r\n").fence()
+        sender.send(pub("x.secret.y", "1") + pub("x.open.y", "2")).fence()
+        got = w.read_to_fence()
+        self.assertEqual(sorted(got), [msg("x.open.y", 1, "2"), msg("x.open.y", 2, "2")])
+
+    def test_18_19_queues_on_wildcards_that_overlap_a_deny(self):
+        w, sender = self.user("w"), self.user("all")
+        w.send("SUB q.* grp 1\r\nSUB > grp2 2\r\nSUB q.no grp 3\r\n").read_op()
+        sender.send(pub("q.no", "1")).fence()
+        w.fence()
+
+    def test_26_a_trace_goes_only_where_its_publisher_may_publish(self):
+        t, watcher = self.user("t"), self.user("all")
+        watcher.send("SUB > 1\r\n").fence()
+        t.send(hpub("foo", "NATS/1.0\r\nNats-Trace-Dest: forbidden\r\n\r\n", "x"))
+        t.expect("-ERR 'Permissions Violation for Publish to \"forbidden\"'\r\n").fence()
+        watcher.fence()
+
+    def test_27_no_client_says_who_asks(self):
+        a, b = self.user("all"), self.user("b")
+        a.send("SUB svc 1\r\n").fence()
+        b.send(hpub("svc", 'NATS/1.0\r\nNats-Request-Info: {"acc":"$SYS","user":"admin"}\r\n\r\n', "x", "back"))
+        op = a.read_op()
+        self.assertEqual(op.count(b"Nats-Request-Info"), 1)
+        self.assertIn(b'"acc":"B"', op)
+        self.assertNotIn(b"admin", op)
+
+
+class Monitoring(unittest.TestCase):
+    def test_30_no_password_of_the_command_line_on_any_page(self):
+        secret = "argv5ecret"
+        with Server("--user", "u", "--pass", secret, monitor=True) as server:
+            for page in ("/", "/varz", "/connz?auth=1", "/debug/vars", "/expvarz", "/stacksz", "/actorz", "/metrics", "/healthz"):
+                _, _, body = server.http(page)
+                self.assertNotIn(secret, body.decode() if isinstance(body, bytes) else body, page)
+            self.assertNotIn(secret, server.log())
+
+    def test_32_numbers_that_overflow(self):
+        with Server(monitor=True) as server:
+            for field in ("offset", "limit"):
+                for n in (2**63 - 1, 2**63, -(2**63), 2**64, 10**40):
+                    status, _, body = server.http(f"/connz?{field}={n}")
+                    self.assertIn(status, (200, 400), body)
+            status, _, body = server.http("/connz")
+            self.assertEqual((status, json.loads(body)["num_connections"]), (200, 0))
+
+
+class Cycles(Base):
+    def test_34_circles_of_imports_end(self):
+        """The shortest circle is refused at the start; what is accepted ends without an answer."""
+        server = self.start(config="""accounts {
+          A { users: [{user: a, password: p}], exports: [{service: a}], imports: [{service: {account: C, subject: c}, to: a}] }
+          B { exports: [{service: b}], imports: [{service: {account: A, subject: a}, to: b}] }
+          C { exports: [{service: c}], imports: [{service: {account: B, subject: b}, to: c}] }
+        }""")
+        c = self.user("a", server, no_responders=True)
+        c.send("SUB back 1\r\n" + pub("a", "x", "back").decode())
+        for op in c.read_to_fence():
+            self.assertIn(b" 503", op)
+
+    def test_34_circles_of_tokens_end(self):
+        operator, keys = Operator(), [Key(ACCOUNT) for _ in range(3)]
+        accounts = []
+        for i, key in enumerate(keys):
+            before = keys[i - 1]
+            accounts.append((key, operator.account(
+                key, exports=[{"name": "s", "subject": f"s{i}", "type": "service"}],
+                imports=[{"name": "s", "subject": f"s{(i - 1) % 3}", "local_subject": f"s{i}", "account": before.public,
+                          "type": "service"}])))
+        server = self.start(config=operator.config(*accounts))
+        for key in keys:
+            user = Key(USER)
+            c = self.raw(server)
+            nonce = c.read_info()["nonce"]
+            c.send(connect_line(verbose=False, jwt=user_jwt(key, user), sig=user.sign_text(nonce)) + b"PING\r\n")
+            c.expect("PONG\r\n")
+            c.send("SUB back 1\r\n" + "".join(pub(f"s{i}", "x", "back").decode() for i in range(3))).fence()
+
+
+if __name__ == "__main__":
+    unittest.main()
