@@ -1,3 +1,4 @@
+#include "config/load.hpp"
 #include "config/option_table.hpp"
 #include "config/reference_page.hpp"
 #include "test/catch.hpp"
@@ -6,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -95,4 +97,62 @@ TEST_CASE("reference page: docs/configuration.md is what the table says", "[conf
   text << in.rdbuf();
   INFO("the table has changed: build/dev/troupe --help_config > docs/configuration.md");
   CHECK((text.str() == reference_page()));
+}
+
+TEST_CASE("option table: every built option of the top level, given another value, is in force",
+          "[config]") {
+  // What has a shape of its own; the others get a value by their type.
+  static const std::map<std::string_view, std::string> texts{
+      {"listen", "127.0.0.1:5000"},
+      {"http", "127.0.0.1:5001"},
+      {"https", "127.0.0.1:5002"},
+      {"write_timeout", "retry"},
+      {"lame_duck_duration", "\"40s\""},
+      {"lame_duck_grace_period", "\"7s\""},
+      {"server_metadata", "{a: b}"},
+      {"feature_flags", "{a: true}"},
+      {"authorization", "{user: u, password: p}"},
+      {"accounts", "{A {}}"},
+      {"mappings", "{foo: bar}"},
+      {"proxies", "{trusted: [{key: UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4}]}"},
+      {"resolver", "MEMORY"},
+      {"max_sub_tokens", "9"},
+      {"port", "5000"},
+      {"http_port", "5001"},
+      {"https_port", "5002"},
+      {"reactors", "3"},
+      {"prof_port", "5003"},
+      {"logtime", "false"},
+      {"log_format", "json"},
+  };
+  // Files and tokens that are checked elsewhere, and blocks with tests of their own.
+  static const std::set<std::string_view> elsewhere{
+      "operator", "trusted_keys", "default_sentinel", "resolver_preload", "resolver_pinned_accounts",
+      "resolver_tls", "tls", "ocsp", "ocsp_cache", "websocket", "cluster", "gateway", "leafnodes",
+      "mqtt", "jetstream", "default_js_domain"};
+  int checked = 0;
+  for (auto& row : top_level_options()) {
+    if (row.state != support::built || elsewhere.contains(row.name())) continue;
+    auto given = texts.find(row.name());
+    std::string text = given != texts.end()                ? given->second
+                       : row.type == option_type::boolean  ? "true"
+                       : row.type == option_type::integer  ? "777777"
+                       : row.type == option_type::duration ? "\"77s\""
+                       : row.type == option_type::list     ? "[x]"
+                                                           : "other";
+    for (auto& name : words(std::string(row.names))) {
+      INFO(name << ": " << text);
+      auto tree = parse(name + ": " + text + "\n", "t.conf", parse_environment{});
+      REQUIRE_FALSE(tree.failure);
+      auto loaded = load(tree.root, {});
+      CHECK(loaded.to_string().empty());
+      // "listen" and "https" fill the fields of rows of their own.
+      bool found = false;
+      for (auto& change : diff({}, loaded.options))
+        found = found || change.row == &row || row.name() == "listen" || row.name() == "https";
+      CHECK(found);
+    }
+    ++checked;
+  }
+  CHECK(checked > 50);
 }
