@@ -127,8 +127,10 @@ public:
     if (!token_.empty()) return check_secret(token_, q.who.auth_token, single_rules_, true, shown);
     if (!single_user_.empty()) {
       if (proxy_required_ && q.proxy_key.empty()) return refuse_proxy(std::move(shown));
-      return check_secret(single_pass_, q.who.pass, single_rules_, same(single_user_, q.who.user),
-                          shown);
+      auth_decision d = check_secret(single_pass_, q.who.pass, single_rules_,
+                                     same(single_user_, q.who.user), shown);
+      if (q.who.user == single_user_) d.known = single_user_;
+      return d;
     }
     return auth_decision::refuse("no user matches", std::move(shown));
   }
@@ -194,11 +196,14 @@ private:
   }
 
   static auth_decision admit(const entry& e, const login_request& q, std::string shown) {
+    auth_decision d;
     if (!e.allows_type(q.connection_type))
-      return auth_decision::refuse("connection type " + q.connection_type + " is not allowed",
-                                   std::move(shown));
-    if (e.proxy_required && q.proxy_key.empty()) return refuse_proxy(std::move(shown));
-    return auth_decision::accept(e.rules, std::move(shown));
+      d = auth_decision::refuse("connection type " + q.connection_type + " is not allowed",
+                                std::move(shown));
+    else if (e.proxy_required && q.proxy_key.empty()) d = refuse_proxy(std::move(shown));
+    else d = auth_decision::accept(e.rules, std::move(shown));
+    d.known = e.rules->name;
+    return d;
   }
 
   auth_decision check_nkey(const std::string& nkey, const login_request& q, bool unsigned_too,
@@ -206,10 +211,12 @@ private:
     auto it = nkeys_.find(nkey);
     if (it == nkeys_.end()) return auth_decision::refuse("unknown nkey", std::move(shown));
     auth_decision d = admit(it->second, q, nkey);
-    if (d.what != auth_decision::outcome::accepted || unsigned_too) return d;
-    if (q.who.sig.empty()) return auth_decision::refuse("Signature missing", std::move(shown));
-    if (!signed_nonce(nkey, q.who.sig, q.nonce))
-      return auth_decision::refuse("Signature not verified", std::move(shown));
+    if (d.what == auth_decision::outcome::accepted && !unsigned_too) {
+      if (q.who.sig.empty()) d = auth_decision::refuse("Signature missing", std::move(shown));
+      else if (!signed_nonce(nkey, q.who.sig, q.nonce))
+        d = auth_decision::refuse("Signature not verified", std::move(shown));
+    }
+    d.known = nkey;
     return d;
   }
 
@@ -252,6 +259,7 @@ private:
     const bool in = admitted.what == auth_decision::outcome::accepted;
     auth_decision d = check_secret(e.password, q.who.pass, e.rules, in, std::move(shown));
     if (!in && d.what == auth_decision::outcome::refused) return admitted;
+    d.known = q.who.user;
     return d;
   }
 

@@ -5,6 +5,7 @@
 // a service) is not done here but handed back as work for elsewhere.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "config/options.hpp"
+#include "protocol/auth/claims.hpp"
 #include "protocol/auth/distinguished_name.hpp"
 #include "protocol/client/connect.hpp"
 #include "protocol/client/error_text.hpp"
@@ -31,7 +33,12 @@ struct login_request {
   std::string proxy_key;  // the trusted proxy whose signature was checked; empty: none
   /// What the client's certificate, which was verified, says of it; nullptr: it showed none.
   std::shared_ptr<const certificate_identity> certificate;
+  /// What a service that decides about logins is told; nullptr without TLS.
+  std::shared_ptr<const authorization_request_claims::client_tls> tls;
 };
+
+/// How a session takes part in the callout of its account.
+enum class callout_part : uint8_t { none, service, user };
 
 /// What a user may do; shared by all of its sessions.
 struct user_rules {
@@ -48,18 +55,36 @@ struct user_rules {
   std::optional<int64_t> max_subscriptions, max_payload;
   /// Wall clock seconds at which the session ends; 0: never.
   int64_t expires_at_s = 0;
+  /// Whether a service answers logins in this account, and whether this is one or is a user.
+  callout_part callout = callout_part::none;
+  bool by_callout = false;  // a service let it in
 };
 using user_rules_ptr = std::shared_ptr<const user_rules>;
 
+struct auth_decision;
+
+/// What a service in an account is asked before a login is decided (callout_core.hpp).
+struct service_question {
+  std::string account;
+  std::string subject, headers, body;
+  std::chrono::nanoseconds within{};
+  /// Decides by the body of the answer; not called when none comes.
+  std::function<auth_decision(std::string_view answer)> judge;
+};
+
 struct auth_decision {
-  enum class outcome : uint8_t { refused, accepted, deferred };
+  enum class outcome : uint8_t { refused, accepted, deferred, asks };
   outcome what = outcome::refused;
   user_rules_ptr user;  // accepted
   closed_reason reason = closed_reason::authentication_failure;
   std::string why;      // refused: for the log and $SYS, never for the client
   std::string shown;    // the name as monitoring shows it
+  /// The configured user or nkey that the login named; empty: there is none.
+  std::string known;
   /// deferred: the rest of the check, to be run on a thread that may take its time.
   std::function<auth_decision()> work;
+  /// asks: what decides, and where.
+  std::shared_ptr<const service_question> question;
 
   static auth_decision refuse(std::string why, std::string shown = {}) {
     auth_decision d;

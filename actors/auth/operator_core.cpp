@@ -4,38 +4,15 @@
 
 #include "actors/auth/permission_core.hpp"
 #include "actors/auth/signature.hpp"
+#include "actors/auth/token_user.hpp"
 #include "protocol/auth/claims_check.hpp"
 #include "protocol/auth/jwt.hpp"
 #include "protocol/auth/user_template.hpp"
+#include "protocol/client/go_quote.hpp"
 
 namespace troupe {
 
 namespace {
-
-constexpr int64_t no_limit = -1;
-
-/// The stricter of two limits, -1 being none.
-int64_t narrower(int64_t a, int64_t b) {
-  if (a == no_limit) return b;
-  return b == no_limit ? a : std::min(a, b);
-}
-
-auth_decision refuse_for_proxy(std::string shown) {
-  auth_decision d = auth_decision::refuse("proxy required", std::move(shown));
-  d.reason = closed_reason::proxy_required;
-  return d;
-}
-
-/// Of those that the claim lists, unknown ones left out; a list of only such allows nothing.
-bool connection_type_allowed(const claim_strings& listed, const std::string& type) {
-  if (listed.empty()) return true;
-  return std::any_of(listed.begin(), listed.end(), [&](const std::string& one) {
-    return one.size() == type.size()
-           && std::equal(one.begin(), one.end(), type.begin(), [](char a, char b) {
-                return (a >= 'a' && a <= 'z' ? a - ('a' - 'A') : a) == b;
-              });
-  });
-}
 
 /// What of a login is settled by the user's own token.
 struct user_login {
@@ -43,10 +20,114 @@ struct user_login {
   std::string jwt;
 };
 
+/// What an account says about a user: signed by whom, with what template.
+result<void> apply_account(const operator_trust& trust, const operator_account& account,
+                           user_claims& user, int64_t now_s) {
+  const auto refuse = [](std::string why) { return error{errc::unauthorized, std::move(why)}; };
+  if (!trust.trusts(account.claims.data.issuer))
+    return refuse("Account JWT not signed by trusted operator");
+  if (!account.may_sign(user.data.issuer)) return refuse("User JWT issuer is not known");
+  if (const user_scope* scope = account.scope_of(user.data.issuer)) {
+    if (!states_nothing(user.limits))
+      return refuse("scoped users require no permissions or limits set");
+    auto limits = fill_template(*scope, user, account.claims);
+    if (!limits) return limits.error();
+    user.limits = std::move(*limits);
+  }
+  if (account.expired(now_s)) return refuse("Account JWT has expired");
+  if (user.limits.bearer && account.claims.limits.disallow_bearer)
+    return refuse("Account does not allow bearer tokens");
+  return {};
+}
+
+std::shared_ptr<user_rules> make_rules(const operator_account& account, const user_claims& c,
+                                       const std::string& jwt, int64_t expires_at_s) {
+  const account_claim_limits& limits = account.claims.limits;
+  auto rules = rules_of(c, expires_at_s, account.default_permissions, limits.subscriptions,
+                        limits.payload);
+  rules->account = account.key();
+  rules->jwt = jwt;
+  return rules;
+}
+
+/// The callout of an account whose claims name who authorizes its users.
+class account_terms final : public callout_terms {
+public:
+  account_terms(std::shared_ptr<operator_accounts> accounts, operator_account_ptr asked,
+                std::string users_jwt)
+      : accounts_(std::move(accounts)), asked_(std::move(asked)) {
+    account = subject = asked_->key();
+    xkey = asked_->claims.authorization.xkey;
+    jwt = std::move(users_jwt);
+  }
+
+  result<void> check_signer(const authorization_response_claims& answer) const override {
+    const auto refuse = [](std::string why) { return error{errc::unauthorized, std::move(why)}; };
+    if (!answer.issuer_account.empty() && answer.issuer_account != account)
+      return refuse("auth callout response issuer account " + go_quote(answer.issuer_account)
+                    + " is not the callout account");
+    if (!asked_->may_sign(answer.data.issuer))
+      return refuse("auth callout signing key is unknown");
+    return {};
+  }
+
+  auth_decision place(user_claims user, const login_request& login) const override {
+    const std::string target = user.account();
+    if (target != account && !may_move_to(target))
+      return auth_decision::refuse("account " + go_quote(user.data.issuer)
+                                   + " not permitted as valid account option for auth callout for account "
+                                   + go_quote(account));
+    if (auto known = accounts_->find(target)) return place_in(*accounts_, account, *known, user, login);
+    auth_decision d;
+    d.what = auth_decision::outcome::deferred;
+    d.work = [accounts = accounts_, here = account, target, user = std::move(user), login] {
+      auto found = accounts->fetch(target);
+      if (!found)
+        return auth_decision::refuse("no valid account " + go_quote(target)
+                                     + " for auth callout response on account " + go_quote(here)
+                                     + ": " + found.error().context);
+      return place_in(*accounts, here, **found, user, login);
+    };
+    return d;
+  }
+
+private:
+  bool may_move_to(const std::string& target) const {
+    const claim_strings& list = asked_->claims.authorization.allowed_accounts;
+    if (list.size() == 1 && list[0] == every_key) return true;
+    return std::find(list.begin(), list.end(), target) != list.end();
+  }
+
+  static auth_decision place_in(const operator_accounts& accounts, const std::string& here,
+                                const operator_account& target, user_claims user,
+                                const login_request& login) {
+    const operator_environment& env = accounts.environment();
+    const std::string on = "authorized user on account " + go_quote(here);
+    if (auto fine = apply_account(accounts.trust(), target, user, env.now_s()); !fine)
+      return auth_decision::refuse(fine.error().context);
+    if (user.limits.proxy_required && login.proxy_key.empty()) return refuse_for_proxy({});
+    if (is_revoked(target.claims.revocations, user.data.subject, user.data.issued_at))
+      return auth_decision::refuse("User authentication revoked");
+    if (!connection_type_allowed(user.limits.allowed_connection_types, login.connection_type))
+      return auth_decision::refuse(on + " not allowed to use connection type");
+    auto ends = session_end(user, login.host, env.now_s(), env.zones);
+    if (!ends) return auth_decision::refuse(on + ": " + ends.error().context);
+    auto rules = make_rules(target, user, {}, *ends);
+    rules->by_callout = true;
+    if (target.claims.authorization.enabled())
+      return auth_decision::accept(with_callout_denies(*rules, callout_part::user), {});
+    return auth_decision::accept(std::move(rules), {});
+  }
+
+  const std::shared_ptr<operator_accounts> accounts_;
+  const operator_account_ptr asked_;
+};
+
 class operator_authenticator final : public authenticator {
 public:
-  explicit operator_authenticator(std::shared_ptr<operator_accounts> accounts)
-      : accounts_(std::move(accounts)) {}
+  operator_authenticator(std::shared_ptr<operator_accounts> accounts,
+                         std::shared_ptr<const callout_environment> env)
+      : accounts_(std::move(accounts)), env_(std::move(env)) {}
 
   bool required() const override { return true; }
   bool wants_nonce() const override { return true; }
@@ -63,34 +144,59 @@ public:
     if (!trust().admits(c.account()))
       return auth_decision::refuse(
           "Account " + c.account() + " not listed as operator pinned account", std::move(shown));
-    if (auto account = accounts_->find(c.account())) return check_with(*account, *user, q);
+    if (auto account = accounts_->find(c.account())) return check_with(account, *user, q);
     auth_decision d;
     d.what = auth_decision::outcome::deferred;
     d.shown = std::move(shown);
-    d.work = [accounts = accounts_, user = std::move(*user), q] {
+    d.work = [accounts = accounts_, env = env_, user = std::move(*user), q] {
       auto account = accounts->fetch(user.claims.account());
       if (!account)
         return auth_decision::refuse("Account JWT lookup error: " + account.error().context,
                                      user.claims.data.subject);
-      return operator_authenticator(accounts).check_with(**account, user, q);
+      return operator_authenticator(accounts, env).check_with(*account, user, q);
     };
     return d;
   }
 
   user_rules_ptr renewed(const user_rules& user) const override {
+    if (user.by_callout) return renewed_callout(user);
     auto claims = decode_user_jwt(user.jwt);
     if (!claims) return nullptr;
     // An account that is not at hand was removed, or has expired.
     const auto account = accounts_->find(claims->account());
     if (!account || !check_claims(*claims, now_s(), zones()).empty()) return nullptr;
-    if (auto fine = apply_account(*account, *claims); !fine) return nullptr;
+    if (auto fine = apply_account(trust(), *account, *claims, now_s()); !fine) return nullptr;
     if (is_revoked(account->claims.revocations, claims->data.subject, claims->data.issued_at))
       return nullptr;
     auto now = make_rules(*account, *claims, user.jwt, user.expires_at_s);
-    return now;
+    const external_authorization& external = account->claims.authorization;
+    if (!external.enabled()) return now;
+    return is_service(external, claims->data.subject)
+             ? with_callout_denies(*now, callout_part::service)
+             : with_callout_denies(*now, callout_part::user);
   }
 
 private:
+  static bool is_service(const external_authorization& external, const std::string& user) {
+    const claim_strings& users = external.auth_users;
+    return std::find(users.begin(), users.end(), user) != users.end();
+  }
+
+  /// What the service said stays true as long as the account is there and has its key.
+  user_rules_ptr renewed_callout(const user_rules& user) const {
+    const auto account = accounts_->find(user.account);
+    if (!account) return nullptr;
+    if (!user.issuer_key.empty() && !account->may_sign(user.issuer_key)) return nullptr;
+    const callout_part part =
+      account->claims.authorization.enabled() ? callout_part::user : callout_part::none;
+    if (part == user.callout) return std::make_shared<const user_rules>(user);
+    if (part == callout_part::user) return with_callout_denies(user, part);
+    auto open = std::make_shared<user_rules>(user);
+    open->callout = part;
+    open->permissions = open->listed ? permission_set::make(*open->listed) : nullptr;
+    return open;
+  }
+
   const operator_trust& trust() const { return accounts_->trust(); }
   int64_t now_s() const { return accounts_->environment().now_s(); }
   const zone_offset& zones() const { return accounts_->environment().zones; }
@@ -105,32 +211,14 @@ private:
     return user_login{std::move(*claims), trust().default_sentinel};
   }
 
-  /// What the account says about its user: signed by whom, with what template.
-  result<void> apply_account(const operator_account& account, user_claims& user) const {
-    const auto refuse = [](std::string why) { return error{errc::unauthorized, std::move(why)}; };
-    if (!trust().trusts(account.claims.data.issuer))
-      return refuse("Account JWT not signed by trusted operator");
-    if (!account.may_sign(user.data.issuer)) return refuse("User JWT issuer is not known");
-    if (const user_scope* scope = account.scope_of(user.data.issuer)) {
-      if (!states_nothing(user.limits))
-        return refuse("scoped users require no permissions or limits set");
-      auto limits = fill_template(*scope, user, account.claims);
-      if (!limits) return limits.error();
-      user.limits = std::move(*limits);
-    }
-    if (account.expired(now_s())) return refuse("Account JWT has expired");
-    if (user.limits.bearer && account.claims.limits.disallow_bearer)
-      return refuse("Account does not allow bearer tokens");
-    return {};
-  }
-
-  auth_decision check_with(const operator_account& account, user_login user,
+  auth_decision check_with(const operator_account_ptr& its_account, user_login user,
                            const login_request& q) const {
+    const operator_account& account = *its_account;
     user_claims& c = user.claims;
     const auto refuse = [&](std::string why) {
       return auth_decision::refuse(std::move(why), c.data.subject);
     };
-    if (auto fine = apply_account(account, c); !fine) return refuse(fine.error().context);
+    if (auto fine = apply_account(trust(), account, c, now_s()); !fine) return refuse(fine.error().context);
     if (c.limits.proxy_required && q.proxy_key.empty()) return refuse_for_proxy(c.data.subject);
     if (!connection_type_allowed(c.limits.allowed_connection_types, q.connection_type))
       return refuse("Connection type not allowed");
@@ -140,47 +228,29 @@ private:
     }
     if (is_revoked(account.claims.revocations, c.data.subject, c.data.issued_at))
       return refuse("User authentication revoked");
-    if (!source_allowed(c.limits.sources, q.host)) return refuse("Bad src Ip " + q.host);
-    const time_verdict time = time_allowed(c.limits, now_s(), zones());
-    if (!time.allowed) return refuse("Outside connect times");
-    int64_t expires = c.data.expires;
-    if (time.valid_for_s > 0) {
-      const int64_t closes = now_s() + time.valid_for_s;
-      expires = expires == 0 ? closes : std::min(expires, closes);
-    }
-    return auth_decision::accept(make_rules(account, c, user.jwt, expires), c.data.subject);
-  }
-
-  static user_rules_ptr make_rules(const operator_account& account, const user_claims& c,
-                                   const std::string& jwt, int64_t expires_at_s) {
-    auto rules = std::make_shared<user_rules>();
-    rules->name = c.data.subject;
-    rules->account = account.key();
-    rules->nkey = c.data.subject;
-    rules->jwt = jwt;
-    if (!c.issuer_account.empty()) rules->issuer_key = c.data.issuer;
-    rules->name_tag = c.data.name;
-    rules->tags = c.tags;
-    rules->expires_at_s = expires_at_s;
-    rules->listed = to_permissions(c.limits.permissions);
-    if (!rules->listed) rules->listed = account.default_permissions;
-    if (rules->listed) rules->permissions = permission_set::make(*rules->listed);
-    const account_claim_limits& of_account = account.claims.limits;
-    const int64_t subs = narrower(c.limits.subscriptions, of_account.subscriptions);
-    const int64_t payload = narrower(c.limits.payload, of_account.payload);
-    if (subs != no_limit) rules->max_subscriptions = subs;
-    if (payload != no_limit) rules->max_payload = payload;
-    return rules;
+    const auto expires = session_end(c, q.host, now_s(), zones());
+    if (!expires) return refuse(expires.error().context);
+    auto rules = make_rules(account, c, user.jwt, *expires);
+    const external_authorization& external = account.claims.authorization;
+    if (!external.enabled()) return auth_decision::accept(std::move(rules), c.data.subject);
+    if (is_service(external, c.data.subject))
+      return auth_decision::accept(with_callout_denies(*rules, callout_part::service),
+                                   c.data.subject);
+    if (!env_) return refuse("auth callout not available for account " + go_quote(account.key()));
+    const auto before = auth_decision::accept(std::move(rules), c.data.subject);
+    return ask_service(std::make_shared<account_terms>(accounts_, its_account, user.jwt), *env_, q,
+                       before);
   }
 
   std::shared_ptr<operator_accounts> accounts_;
+  std::shared_ptr<const callout_environment> env_;
 };
 
 }  // namespace
 
 std::shared_ptr<const authenticator> make_operator_authenticator(
-    std::shared_ptr<operator_accounts> accounts) {
-  return std::make_shared<operator_authenticator>(std::move(accounts));
+    std::shared_ptr<operator_accounts> accounts, std::shared_ptr<const callout_environment> env) {
+  return std::make_shared<operator_authenticator>(std::move(accounts), std::move(env));
 }
 
 }  // namespace troupe

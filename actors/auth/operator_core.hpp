@@ -8,11 +8,14 @@
 #include <memory>
 
 #include "actors/auth/auth_core.hpp"
+#include "actors/auth/callout_core.hpp"
 #include "actors/auth/operator_accounts.hpp"
 
 namespace troupe {
 
+/// `env`: what accounts with an authorization service ask it with; nullptr: their users are refused.
 std::shared_ptr<const authenticator> make_operator_authenticator(
-    std::shared_ptr<operator_accounts> accounts);
+    std::shared_ptr<operator_accounts> accounts,
+    std::shared_ptr<const callout_environment> env = nullptr);
 
 }  // namespace troupe

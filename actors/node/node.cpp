@@ -11,10 +11,13 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <ctime>
 #include <future>
 #include <thread>
 
+#include "actors/auth/callout_core.hpp"
 #include "actors/auth/operator_core.hpp"
+#include "actors/auth/zone_files.hpp"
 #include "actors/node/node_actor.hpp"
 #include "actors/node/operator_mode.hpp"
 #include "actors/node/signal_source.hpp"
@@ -64,16 +67,6 @@ session_settings settings_from(const config::server_options& o) {
   return s;
 }
 
-/// The public half of a curve key, under which clients may encrypt for this server.
-std::string make_xkey() {
-  nkey_public pub;
-  std::array<uint8_t, nkey_bytes> secret;
-  randombytes_buf(secret.data(), secret.size());
-  crypto_scalarmult_base(pub.data(), secret.data());
-  sodium_memzero(secret.data(), secret.size());
-  return encode_public_nkey(nkey_role::curve, pub);
-}
-
 server_info info_from(const config::server_options& o, const std::string& id) {
   server_info info;
   info.server_id = id;
@@ -100,7 +93,7 @@ struct node::parts {
   config::server_options options;  // as started
   reload_hooks hooks;
   std::string id;
-  std::string xkey;
+  std::shared_ptr<const node_keys> keys;
   unsigned reactor_count = 1;
   std::shared_ptr<node_context> context = std::make_shared<node_context>();
   std::unique_ptr<driver_pool> drivers;
@@ -120,6 +113,8 @@ struct node::parts {
 
   result<node_policy_ptr> make_policy(const config::server_options& options,
                                       uint16_t client_port) const;
+  std::shared_ptr<const authenticator> make_authenticator(const config::server_options& options,
+                                                          const node_policy& policy) const;
   std::shared_ptr<const reload_parts> make_reload_parts();
   result<void> build_context();
   result<void> resolve_system_account();
@@ -158,7 +153,7 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
     policy->tls = std::move(*tls);
   }
   policy->info = info_from(options, id);
-  policy->info.xkey = xkey;
+  policy->info.xkey = keys->sealing.public_key();
   policy->info.port = client_port;
   advertise(options.client_advertise, policy->info);
   policy->settings = settings_from(options);
@@ -167,12 +162,38 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   policy->max_connections = options.max_connections == 0 ? -1 : options.max_connections;
   if (!options.no_system_account)
     policy->system_account = options.system_account.empty() ? "$SYS" : options.system_account;
-  policy->auth = operators ? make_operator_authenticator(operators)
-                           : make_config_authenticator(options, policy->system_account);
+  policy->auth = make_authenticator(options, *policy);
   policy->settings.auth_required = policy->auth->required();
   policy->settings.operator_mode = operators != nullptr;
   policy->settings.has_no_auth_user = policy->auth->admits_silent();
   return node_policy_ptr(std::move(policy));
+}
+
+std::shared_ptr<const authenticator> node::parts::make_authenticator(
+  const config::server_options& options, const node_policy& policy) const {
+  callout_environment asking;
+  asking.keys = keys;
+  asking.server = {.name = policy.info.server_name,
+                   .host = policy.info.host,
+                   .id = id,
+                   .version = policy.info.version,
+                   .cluster = options.cluster_name,
+                   .tags = options.server_tags,
+                   .xkey = {}};
+  asking.timeout = options.authorization.timeout;
+  asking.now_s = [] { return static_cast<int64_t>(std::time(nullptr)); };
+  if (operators) {
+    asking.zones = operators->environment().zones;
+    return make_operator_authenticator(
+      operators, std::make_shared<const callout_environment>(std::move(asking)));
+  }
+  auto own = make_config_authenticator(options, policy.system_account);
+  if (!options.authorization.callout) return own;
+  for (const std::string& text : callout_complaints(options, policy.system_account))
+    log::error("{}", text);
+  asking.zones = system_zones();
+  return make_callout_authenticator(std::move(own), options, policy.system_account,
+                                    std::move(asking));
 }
 
 result<void> node::parts::build_context() {
@@ -298,8 +319,9 @@ node::~node() { finish(); }
 
 result<void> node::start() {
   if (sodium_init() < 0) return error{errc::unavailable, "libsodium cannot be initialised"};
-  p_->id = generate_server_identity().public_key();
-  p_->xkey = make_xkey();
+  p_->keys = std::make_shared<const node_keys>(
+    node_keys{generate_server_identity(), curve_key::generate()});
+  p_->id = p_->keys->identity.public_key();
   p_->drivers = std::make_unique<driver_pool>(p_->reactor_count);
   p_->system = std::make_unique<caf::actor_system>(p_->caf_config);
   p_->drivers->attach(*p_->system);

@@ -36,7 +36,7 @@ internal_client::internal_client(caf::actor_config& cfg, std::string name, clien
       name_(std::move(name)),
       id_(id),
       bounds_(bounds),
-      inbox_("_INBOX." + nuid().next() + '.'),
+      inbox_("$SYS._INBOX." + nuid().next() + '.'),
       late_timer_(late_timer_fired, this) {}
 
 internal_client::~internal_client() = default;
@@ -51,9 +51,9 @@ internal_client::behavior_type internal_client::make_behavior() {
   };
 }
 
-void internal_client::on_exit() { forget_all(); }
+void internal_client::on_exit() { forget(); }
 
-void internal_client::forget_all() {
+void internal_client::forget() {
   late_timer_.cancel();
   for (auto& [number, e] : std::exchange(entries_, {}))
     e.account->shard(home().index()).unsubscribe(e.sub);

@@ -97,6 +97,9 @@ public:
   bool request(const account_ptr& to, const internal_publish& m, nanos within,
                answer_handler on_answer);
 
+  /// Ends all subscriptions and requests: for an owner that ends before the accounts' shards do.
+  void forget();
+
   uint64_t dropped() const { return dropped_; }
   size_t waiting() const { return queue_.size(); }
   reactor& place() const { return home(); }
@@ -134,7 +137,6 @@ private:
   void on_answer(const internal_message& m);
   void on_late(nanos now);
   void arm();
-  void forget_all();
   static void late_timer_fired(void* self, nanos now);
 
   std::string name_;
@@ -148,7 +150,7 @@ private:
   bool awake_ = false;     // an internal_wake is under way
   bool dropping_ = false;  // said so; until the queue is empty again
 
-  std::string inbox_;  // "_INBOX.<unique>.", answers to request n come to inbox_ + n
+  std::string inbox_;  // "$SYS._INBOX.<unique>.", answers to request n come to inbox_ + n
   std::unordered_map<std::string, uint64_t> inboxes_;  // account -> subscription
   std::unordered_map<uint64_t, pending_request> requests_;
   std::multimap<nanos, uint64_t> deadlines_;

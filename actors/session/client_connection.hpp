@@ -143,6 +143,7 @@ private:
   static std::string make_nonce();
   auth_outcome admit(const auth_decision& decision);
   void warn_of_named_user(const connect_options& options, const user_rules& user);
+  bool settles_later(const auth_decision& decision);
   bool bind(routing::account_ptr account, bool limited);
   void take_rules(user_rules_ptr rules);
   void apply_bounds();

@@ -44,13 +44,22 @@ auth_outcome client_connection::authenticate(const connect_options& options, boo
   request.client_id = value(id_);
   if (const tls_session* tls = transport_->tls()) request.certificate = tls->identity;
   if (profile_) request.nonce = profile_->nonce;
-  auth_decision decision = hub_.policy().auth->check(request);
+  const auth_decision decision = hub_.policy().auth->check(request);
   if (decision.what == auth_decision::outcome::accepted && request.certificate)
     warn_of_named_user(options, *decision.user);
-  if (decision.what != auth_decision::outcome::deferred) return admit(decision);
+  if (settles_later(decision)) return {.pending = true};
+  return admit(decision);
+}
+
+/// Has the rest of a login done elsewhere, if there is one; its verdict comes as a message.
+bool client_connection::settles_later(const auth_decision& decision) {
+  using enum auth_decision::outcome;
+  if (decision.what != deferred && decision.what != asks) return false;
   who().user = decision.shown;
-  hub_.check_elsewhere(std::move(decision.work), caf::actor_cast<client_handle>(ctrl()));
-  return {.pending = true};
+  auto self = caf::actor_cast<client_handle>(ctrl());
+  if (decision.what == deferred) hub_.check_elsewhere(decision.work, std::move(self));
+  else hub_.ask_service(*decision.question, std::move(self));
+  return true;
 }
 
 /// Where the certificate is the user, what CONNECT says besides counts for nothing.
@@ -133,7 +142,8 @@ void client_connection::renew_rules(const authenticator& auth) {
   if (!now)
     return core_.end(err_text::authorization_violation, closed_reason::authentication_failure);
   if (now == profile_->rules) return;
-  const bool same_permissions = now->listed == profile_->rules->listed;
+  const bool same_permissions = now->listed == profile_->rules->listed
+                                && now->callout == profile_->rules->callout;
   if (same_permissions) {
     profile_->rules = std::move(now);  // the state of the session's permissions goes on
   } else {
@@ -206,7 +216,7 @@ void client_connection::apply_bounds() {
 }
 
 void client_connection::on_verdict(const auth_decision& decision) {
-  if (state_ != state::open || !core_.login_pending()) return;
+  if (state_ != state::open || !core_.login_pending() || settles_later(decision)) return;
   core_.login_done(admit(decision));
   // A reload may have come between the question and this answer.
   if (state_ == state::open) renew_rules(*hub_.policy().auth);
@@ -329,7 +339,8 @@ void client_connection::connected(const connect_options& who) {
   p.name = who.name;
   p.lang = who.lang;
   p.version = who.version;
-  if (!who.nkey.empty()) p.identity = "nkey:" + who.nkey;
+  if (p.rules && p.rules->by_callout) p.identity = "user:" + p.user;
+  else if (!who.nkey.empty()) p.identity = "nkey:" + who.nkey;
   else if (!who.user.empty()) p.identity = "user:" + who.user;
   else if (!who.jwt.empty()) p.identity = "jwt:" + p.user;
   else if (!who.auth_token.empty()) p.identity = "token";

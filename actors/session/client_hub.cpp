@@ -10,6 +10,7 @@
 #include "actors/observe/logger.hpp"
 #include "actors/routing/exchange.hpp"
 #include "actors/session/client_connection.hpp"
+#include "protocol/client/go_quote.hpp"
 
 namespace troupe {
 
@@ -126,6 +127,11 @@ void client_hub::on_exit() {
   node_->accounts->close_exchange(home().index());
   if (login_worker_) anon_send_exit(login_worker_, caf::exit_reason::user_shutdown);
   login_worker_ = nullptr;
+  if (asker_.handle) {
+    asker_.direct->forget();
+    anon_send_exit(asker_.handle, caf::exit_reason::user_shutdown);
+  }
+  asker_ = {};
   throttled_timer_.cancel();
 }
 
@@ -158,6 +164,38 @@ void client_hub::check_elsewhere(std::function<auth_decision()> work, client_han
   };
   handed_over(task.get());
   caf::anon_send(login_worker_, std::move(task));
+}
+
+void client_hub::ask_service(const service_question& question, client_handle client) {
+  const auto tell = [client](auth_decision decision) {
+    auto verdict = std::make_shared<const auth_decision>(std::move(decision));
+    handed_over(verdict.get());
+    caf::anon_send(client, std::move(verdict));
+  };
+  const routing::account_ptr account = find_account(question.account);
+  if (!account)
+    return tell(auth_decision::refuse("No valid account " + go_quote(question.account)
+                                      + " for auth callout request"));
+  if (!asker_.handle)
+    asker_ = routing::spawn_internal_client(home(), "auth callout",
+                                            client_id{node_->next_client_id.fetch_add(1)});
+  const routing::internal_publish asked{.subject = question.subject,
+                                        .reply = {},
+                                        .headers = question.headers,
+                                        .body = question.body};
+  const auto on_answer = [tell, judge = question.judge,
+                          account](const routing::internal_message* m) {
+    if (m) {
+      auth_decision decision = judge(m->body());
+      if (decision.what == auth_decision::outcome::refused) log::warn("{}", decision.why);
+      return tell(std::move(decision));
+    }
+    tell(auth_decision::refuse("Authorization callout response not received in time on account "
+                               + go_quote(account->name())));
+  };
+  if (!asker_.direct->request(account, asked, question.within, on_answer))
+    tell(auth_decision::refuse("Nobody listens for authorization requests on account "
+                               + go_quote(account->name())));
 }
 
 void client_hub::obey(const node_policy_ptr& policy) {

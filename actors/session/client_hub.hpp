@@ -10,6 +10,7 @@
 #include "actors/reactor/pinned_actor.hpp"
 #include "actors/auth/login_worker.hpp"
 #include "actors/routing/account.hpp"
+#include "actors/routing/internal_client.hpp"
 #include "actors/session/node_context.hpp"
 #include "actors/session/session_messages.hpp"
 
@@ -41,6 +42,8 @@ public:
   void check_elsewhere(std::function<auth_decision()> work, client_handle client);
   /// A handshake came too soon after too many: within a second the log tells how many did.
   void report_throttled(tls_context_ptr tls);
+  /// Asks the service that decides about a login; `client` hears the verdict.
+  void ask_service(const service_question& question, client_handle client);
   /// Holds a producer back wherever it lives; lets it go on.
   void hold_producer_of(const routing::producer_ref& p, nanos until);
   void release_producer_of(const routing::producer_ref& p);
@@ -66,6 +69,7 @@ private:
   std::shared_ptr<observe::reactor_counters> counters_;
   routing::account_ptr global_;
   login_worker_handle login_worker_;  // made when needed
+  routing::spawned_internal_client asker_{};  // of services about logins; made when needed
   std::vector<hub_handle> hubs_;
   std::unordered_map<uint64_t, client_connection*> clients_;
   std::deque<observe::connection_snapshot> closed_;

@@ -145,9 +145,6 @@ TEST_CASE("load: protection that is asked for but not built is an error", "[conf
            {"ocsp: true", "ocsp"},
            {"proxies { trusted: [{key: "
             "\"UCNGL4W5QX66CFX6A6DCBVDH5VOHMI7B2UZZU7TXAUQQSI2JPHULCKBR\"}] }", "proxies"},
-           {"authorization { auth_callout { issuer: "
-            "\"ABJHLOVMPA4CI6R5KLNGOB4GSLNIY7IOUPAJC4YFNDLQVIOBYQGUWVLA\", auth_users: [u] } }",
-            "authorization.auth_callout"},
            {"authorization { proxy_required: true }", "authorization.proxy_required"}}) {
     INFO(text);
     auto refused = loaded(text);

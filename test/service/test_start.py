@@ -94,8 +94,6 @@ class Refused(unittest.TestCase):
 
     CONFIGS = {
         "ocsp": "ocsp: true",
-        "authorization.auth_callout": (
-            "authorization { auth_callout { issuer: ABJHLOVMPA4CI6R5KLNGOB4GSLNIY7IOUPAJC4YFNDLQVIOBYQGUWVLA, auth_users: [a] } }"),
     }
 
     def test_refused_allowed_and_tested(self):

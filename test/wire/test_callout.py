@@ -1,0 +1,409 @@
+"""Auth callout: a service decides about logins; what it is asked, what it may answer, what is refused."""
+
+import base64
+import json
+import time
+import unittest
+
+from harness import WireCase, connect_line
+from harness.nkeys import ACCOUNT, NO_LIMITS, USER, Key, Operator, user_jwt
+from harness.xkey import CurveKey
+
+VIOLATION = "-ERR 'Authorization Violation'\r\n"
+SUBJECT = "$SYS.REQ.USER.AUTH"
+TIMEOUT = 2
+
+
+def claims_of(token):
+    body = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+
+class Request:
+    """One authorization request as the service reads it."""
+
+    def __init__(self, op, xkey=None):
+        head, rest = op.split(b"\r\n", 1)
+        words = head.decode().split()
+        assert words[1] == SUBJECT, op
+        self.reply, payload = words[3], rest[:-2]
+        self.headers = b""
+        if words[0] == "HMSG":
+            self.headers, payload = payload[:int(words[4])], payload[int(words[4]):]
+        self.server_xkey = None
+        if self.headers:
+            self.server_xkey = self.headers.split(b"Nats-Server-Xkey:")[1].split(b"\r\n")[0].strip().decode()
+        self.raw = payload
+        if xkey:
+            payload = xkey.open(payload, self.server_xkey)
+        self.token = payload.decode()
+        self.claims = claims_of(self.token)
+        self.nats = self.claims["nats"]
+        self.user = self.nats["user_nkey"]
+        self.server = self.nats["server_id"]["id"]
+
+
+def user_of(issuer, request, account="$G", signer=None, claims=None, subject=None, **nats):
+    """The user claims that an answer carries."""
+    more = {"aud": account} if account else {}
+    more.update(claims or {})
+    return (signer or issuer).jwt(subject or request.user, {"type": "user", **NO_LIMITS, **nats}, **more)
+
+
+def response(issuer, request, jwt=None, error=None, **changes):
+    nats = {"type": "authorization_response"}
+    if jwt is not None:
+        nats["jwt"] = jwt
+    if error is not None:
+        nats["error"] = error
+    nats.update(changes.pop("nats", {}))
+    claims = {"aud": request.server, **changes}
+    return issuer.jwt(claims.pop("sub", request.user), nats, **claims)
+
+
+class CalloutCase(WireCase):
+    """One node with the service's user `auth` in $G or another account."""
+
+    where = "$G"
+    extra = ""
+    monitor = True
+
+    @classmethod
+    def setUpClass(cls):
+        cls.issuer = Key(ACCOUNT)
+        cls.nkey = Key(USER)
+        cls.config = cls.config_text()
+        super().setUpClass()
+
+    @classmethod
+    def config_text(cls):
+        return f"""
+            server_name: callout
+            server_tags: [a, b]
+            accounts {{ AUTH {{ users: [{{user: auth, password: pwd}}] }}, APP {{}}, SYS {{}} }}
+            system_account: SYS
+            authorization {{
+              timeout: {TIMEOUT}
+              auth_callout {{ issuer: {cls.issuer.public}, account: AUTH, auth_users: [auth] {cls.extra} }}
+            }}"""
+
+    def service(self):
+        c = self.client(user="auth", **{"pass": "pwd"}, headers=True)
+        c.send(f"SUB {SUBJECT} 1\r\n").fence()
+        return c
+
+    def ask(self, service, xkey=None, **connect):
+        """A client that waits for its login, and what the service was asked about it."""
+        c = self.raw()
+        c.read_info()
+        c.send(connect_line(**connect) + b"PING\r\n")
+        return c, Request(service.read_op(), xkey)
+
+    def answer(self, service, request, payload):
+        payload = payload.encode() if isinstance(payload, str) else payload
+        service.send(f"PUB {request.reply} {len(payload)}\r\n".encode() + payload + b"\r\n")
+
+
+class Callout(CalloutCase):
+    def test_what_is_asked(self):
+        s = self.service()
+        before = int(time.time())
+        c, r = self.ask(s, user="bob", name="app", lang="x", version="1.2", protocol=0, **{"pass": "secret"})
+        self.assertEqual(r.claims["aud"], "nats-authorization-request")
+        self.assertEqual(r.claims["sub"], self.issuer.public)
+        self.assertEqual(r.claims["iss"], c.info["server_id"])
+        self.assertIn(r.claims["exp"] - before, (TIMEOUT, TIMEOUT + 1))
+        self.assertEqual(r.nats["type"], "authorization_request")
+        self.assertEqual(r.nats["version"], 2)
+        sid = r.nats["server_id"]
+        self.assertEqual((sid["name"], sid["id"], sid["version"], sid["tags"]),
+                         ("callout", c.info["server_id"], c.info["version"], ["a", "b"]))
+        self.assertEqual(sid["host"], c.info["host"])
+        self.assertNotIn("xkey", sid)
+        self.assertRegex(r.user, r"^U[A-Z2-7]{55}$")
+        self.assertEqual(r.nats["client_info"], {"host": "127.0.0.1", "id": c.info["client_id"], "user": "bob",
+                                                 "name": "app", "kind": "Client", "type": "nats"})
+        self.assertEqual(r.nats["connect_opts"], {"user": "bob", "pass": "secret", "name": "app", "lang": "x",
+                                                  "version": "1.2", "protocol": 0})
+        self.assertNotIn("client_tls", r.nats)
+        self.assertRegex(r.reply, r"^\$SYS\._INBOX\.")
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        c.expect("PONG\r\n")
+
+    def test_placed_in_an_account_with_permissions(self):
+        s = self.service()
+        c, r = self.ask(s, user="bob")
+        jwt = user_of(self.issuer, r, "APP", claims={"name": "Robert"}, pub={"allow": ["app.>"]}, subs=1,
+                      tags=["t:1"])
+        self.answer(s, r, response(self.issuer, r, jwt))
+        c.expect("PONG\r\n")
+        c.send("PUB other 0\r\n\r\n").expect("-ERR 'Permissions Violation for Publish to \"other\"'\r\n")
+        shown = [x for x in self.server.json("/connz?auth=1")["connections"] if x["cid"] == c.info["client_id"]][0]
+        self.assertEqual((shown["account"], shown["authorized_user"], shown["tags"]), ("APP", "Robert", ["t:1"]))
+        c.send("SUB a 1\r\nSUB b 2\r\n").expect("-ERR 'maximum subscriptions exceeded'\r\n")
+
+    def test_token_and_no_credentials(self):
+        s = self.service()
+        c, r = self.ask(s, auth_token="tok")
+        self.assertEqual(r.nats["connect_opts"]["auth_token"], "tok")
+        self.assertEqual(r.nats["client_info"]["user"], "[REDACTED]")
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        c.expect("PONG\r\n")
+        c, r = self.ask(s)
+        self.assertNotIn("user", r.nats["client_info"])
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        c.expect("PONG\r\n")
+
+    def test_what_waits_behind_connect_is_not_lost(self):
+        s = self.service()
+        c = self.raw()
+        c.read_info()
+        c.send(connect_line(user="bob") + b"SUB foo 1\r\nPUB foo 2\r\nhi\r\nPING\r\n")
+        r = Request(s.read_op())
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        c.expect("MSG foo 1 2\r\nhi\r\nPONG\r\n")
+
+    def kept_out(self, payload_of, log=None):
+        s = self.service()
+        c, r = self.ask(s, user="bob")
+        self.answer(s, r, payload_of(r))
+        c.expect_closed(VIOLATION)
+        if log:
+            self.server.wait_log(log)
+
+    def test_denied(self):
+        self.kept_out(lambda r: "", "no reason supplied")
+        self.kept_out(lambda r: response(self.issuer, r, error="go away"), "returned an error: go away")
+
+    def test_broken_answers_let_nobody_in(self):
+        other, stranger = Key(USER), Key(ACCOUNT)
+        good = lambda r, **more: user_of(self.issuer, r, "APP", **more)
+        answers = {
+            "no token": lambda r: "eyJ",
+            "noise": lambda r: b"\x00\xff" * 100,
+            "signed by a stranger": lambda r: response(stranger, r, good(r)),
+            "for another user": lambda r: response(self.issuer, r, good(r), sub=other.public),
+            "for another server": lambda r: response(self.issuer, r, good(r), aud=Operator().key.public),
+            "no audience": lambda r: response(self.issuer, r, good(r), aud=""),
+            "expired": lambda r: response(self.issuer, r, good(r), exp=int(time.time()) - 10),
+            "neither jwt nor error": lambda r: response(self.issuer, r),
+            "both jwt and error": lambda r: response(self.issuer, r, good(r), error="x"),
+            "a user's jwt instead": good,
+            "the request sent back": lambda r: r.token,
+            "user jwt of another user": lambda r: response(self.issuer, r, good(r, subject=other.public)),
+            "user jwt by a stranger": lambda r: response(self.issuer, r, good(r, signer=stranger)),
+            "user jwt expired": lambda r: response(self.issuer, r, good(r, claims={"exp": int(time.time()) - 10})),
+            "user jwt is noise": lambda r: response(self.issuer, r, "eyJhbGciOiJ9.e30.AAAA"),
+            "no such account": lambda r: response(self.issuer, r, user_of(self.issuer, r, "NOWHERE")),
+            "no account": lambda r: response(self.issuer, r, user_of(self.issuer, r, None)),
+            "issuer account": lambda r: response(self.issuer, r, good(r, issuer_account=stranger.public)),
+            "from elsewhere": lambda r: response(self.issuer, r, good(r, src=["10.0.0.0/8"])),
+            "other connection type": lambda r: response(self.issuer, r, good(r, allowed_connection_types=["MQTT"])),
+            "proxy needed": lambda r: response(self.issuer, r, good(r, proxy_required=True)),
+            "cut": lambda r: response(self.issuer, r, good(r))[:-8],
+        }
+        for what, payload_of in answers.items():
+            with self.subTest(what):
+                self.kept_out(payload_of)
+
+    def test_answer_serves_once(self):
+        s = self.service()
+        a, first = self.ask(s, user="bob")
+        token = response(self.issuer, first, user_of(self.issuer, first, "APP"))
+        self.answer(s, first, token)
+        a.expect("PONG\r\n")
+        b, second = self.ask(s, user="bob")
+        self.assertNotEqual(first.user, second.user)
+        self.answer(s, second, token)
+        b.expect_closed(VIOLATION)
+
+    def test_no_answer_in_time(self):
+        s = self.service()
+        began = time.monotonic()
+        c, _ = self.ask(s, user="bob")
+        c.expect_closed(VIOLATION)
+        self.assertGreaterEqual(time.monotonic() - began, TIMEOUT - 0.1)
+
+    def test_client_that_leaves_meanwhile(self):
+        s = self.service()
+        c, r = self.ask(s, user="bob")
+        c.close()
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        s.fence()
+
+    def test_session_ends_with_its_user(self):
+        s = self.service()
+        c, r = self.ask(s, user="bob")
+        jwt = user_of(self.issuer, r, "APP", claims={"exp": int(time.time()) + 2})
+        self.answer(s, r, response(self.issuer, r, jwt))
+        c.expect("PONG\r\n").expect_closed("-ERR 'User Authentication Expired'\r\n")
+
+    def test_service_user_needs_its_password(self):
+        c = self.raw()
+        c.read_info()
+        c.send(connect_line(user="auth", **{"pass": "wrong"})).expect_closed(VIOLATION)
+
+    def test_service_may_not_ask(self):
+        s = self.service()
+        s.send(f"PUB {SUBJECT} 0\r\n\r\n").expect(f"-ERR 'Permissions Violation for Publish to \"{SUBJECT}\"'\r\n")
+
+    def test_users_of_the_service_account_see_and_send_nothing_of_it(self):
+        s = self.service()
+        c, r = self.ask(s, user="bob")
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "AUTH")))
+        c.expect("PONG\r\n")
+        for filter_ in (SUBJECT, "$SYS._INBOX.>"):
+            c.send(f"SUB {filter_} 1\r\n").expect(f"-ERR 'Permissions Violation for Subscription to \"{filter_}\"'\r\n")
+        for subject in (SUBJECT, "$SYS._INBOX.x.1"):
+            c.send(f"PUB {subject} 0\r\n\r\n").expect(f"-ERR 'Permissions Violation for Publish to \"{subject}\"'\r\n")
+        c.send("SUB > 2\r\nPING\r\n").expect("PONG\r\n")
+        d, r = self.ask(s, user="eve")
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        d.expect("PONG\r\n")
+        c.fence()
+
+
+class Sealed(CalloutCase):
+    """The same with a curve key."""
+
+    @classmethod
+    def config_text(cls):
+        cls.xkey = CurveKey()
+        cls.extra = f", xkey: {cls.xkey.public}"
+        return super().config_text()
+
+    def test_request_is_sealed(self):
+        s = self.service()
+        c, r = self.ask(s, self.xkey, user="bob", **{"pass": "secret"})
+        self.assertTrue(r.raw.startswith(b"xkv1"))
+        self.assertEqual(r.server_xkey, c.info["xkey"])
+        self.assertEqual(r.nats["server_id"]["xkey"], c.info["xkey"])
+        self.answer(s, r, self.xkey.seal(response(self.issuer, r, user_of(self.issuer, r, "APP")), r.server_xkey))
+        c.expect("PONG\r\n")
+
+    def test_answer_in_clear(self):
+        s = self.service()
+        c, r = self.ask(s, self.xkey, user="bob")
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        c.expect("PONG\r\n")
+
+    def test_sealed_by_a_stranger_or_broken(self):
+        s = self.service()
+        stranger = CurveKey()
+        for seal in (lambda r, t: stranger.seal(t, r.server_xkey), lambda r, t: self.xkey.seal(t, r.server_xkey)[:-1],
+                     lambda r, t: b"xkv1", lambda r, t: self.xkey.seal(t, stranger.public)):
+            c, r = self.ask(s, self.xkey, user="bob")
+            self.answer(s, r, seal(r, response(self.issuer, r, user_of(self.issuer, r, "APP"))))
+            c.expect_closed(VIOLATION)
+
+
+class AllowedAccounts(CalloutCase):
+    """Users of the configuration in accounts that are not delegated are let in without the service."""
+
+    @classmethod
+    def config_text(cls):
+        return f"""
+            accounts {{
+              AUTH {{ users: [{{user: auth, password: pwd}}] }}
+              ONE {{ users: [{{user: one, password: pwd}}] }}
+              TWO {{ users: [{{user: two, password: pwd}}] }}
+              SYS {{}}
+            }}
+            system_account: SYS
+            authorization {{
+              timeout: {TIMEOUT}
+              auth_callout {{ issuer: {cls.issuer.public}, account: AUTH, auth_users: [auth], allowed_accounts: [ONE] }}
+            }}"""
+
+    def test_who_is_asked_about(self):
+        s = self.service()
+        self.client(user="two", **{"pass": "pwd"})
+        c, r = self.ask(s, user="one", **{"pass": "pwd"})
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "TWO")))
+        c.expect("PONG\r\n")
+        c, r = self.ask(s, user="two", **{"pass": "wrong"})
+        self.answer(s, r, response(self.issuer, r, error="no"))
+        c.expect_closed(VIOLATION)
+
+
+class Reload(CalloutCase):
+    def test_sessions_stay_until_what_they_rest_on_changes(self):
+        s = self.service()
+        c, r = self.ask(s, user="bob")
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        c.expect("PONG\r\n")
+        self.server.reload(self.config + "\nmax_payload: 2000\n")
+        c.fence()
+        self.server.reload(self.config.replace("[a, b]", "[a, c]"))
+        c.expect_closed()
+        s.fence()
+
+
+class OperatorMode(CalloutCase):
+    """An account's claims name who authorizes its users."""
+
+    @classmethod
+    def config_text(cls):
+        cls.op = Operator()
+        cls.auth, cls.app, cls.other, cls.signing = (Key(ACCOUNT) for _ in range(4))
+        cls.user = Key(USER)
+        cls.xkey = CurveKey()
+        auth = cls.op.account(cls.auth, signing_keys=[cls.signing.public], authorization={
+            "auth_users": [cls.nkey.public], "allowed_accounts": [cls.app.public]})
+        app, other = cls.op.account(cls.app), cls.op.account(cls.other)
+        return cls.op.config((cls.auth, auth), (cls.app, app), (cls.other, other))
+
+    def login(self, user, jwt):
+        c = self.raw()
+        nonce = c.read_info()["nonce"]
+        c.send(connect_line(jwt=jwt, sig=user.sign_text(nonce)) + b"PING\r\n")
+        return c
+
+    def service(self):
+        c = self.login(self.nkey, user_jwt(self.auth, self.nkey)).expect("PONG\r\n")
+        c.send(f"SUB {SUBJECT} 1\r\n").fence()
+        return c
+
+    def test_placed_by_the_service(self):
+        s = self.service()
+        sentinel = user_jwt(self.auth, self.user, tags=["x"])
+        c = self.login(self.user, sentinel)
+        r = Request(s.read_op())
+        self.assertEqual((r.claims["sub"], r.nats["connect_opts"]["jwt"]), (self.auth.public, sentinel))
+        self.assertEqual((r.nats["client_info"]["user"], r.nats["client_info"]["tags"]), (self.user.public, ["x"]))
+        self.assertEqual(r.nats["client_info"]["nonce"], c.info["nonce"])
+        jwt = user_of(self.app, r, None, claims={"name": "bob"}, pub={"deny": ["no"]})
+        self.answer(s, r, response(self.auth, r, jwt))
+        c.expect("PONG\r\n")
+        c.send("PUB no 0\r\n\r\n").expect("-ERR 'Permissions Violation for Publish to \"no\"'\r\n")
+        shown = [x for x in self.server.json("/connz?auth=1")["connections"] if x["cid"] == c.info["client_id"]][0]
+        self.assertEqual((shown["account"], shown["authorized_user"]), (self.app.public, "bob"))
+
+    def test_signing_key_answers(self):
+        s = self.service()
+        c = self.login(self.user, user_jwt(self.auth, self.user))
+        r = Request(s.read_op())
+        jwt = user_of(self.signing, r, None, issuer_account=self.auth.public)
+        self.answer(s, r, response(self.signing, r, jwt, nats={"issuer_account": self.auth.public}))
+        c.expect("PONG\r\n")
+        c.send(f"SUB {SUBJECT} 1\r\n").expect(f"-ERR 'Permissions Violation for Subscription to \"{SUBJECT}\"'\r\n")
+
+    def test_who_is_kept_out(self):
+        s = self.service()
+        for payload_of in (lambda r: response(self.auth, r, user_of(self.other, r, None)),
+                           lambda r: response(self.other, r, user_of(self.app, r, None)),
+                           lambda r: response(self.auth, r, user_of(Key(ACCOUNT), r, None)),
+                           lambda r: response(self.auth, r, user_of(self.app, r, None),
+                                              nats={"issuer_account": self.app.public}),
+                           lambda r: response(self.auth, r, user_of(self.signing, r, None)),
+                           lambda r: ""):
+            c = self.login(self.user, user_jwt(self.auth, self.user))
+            r = Request(s.read_op())
+            self.answer(s, r, payload_of(r))
+            c.expect_closed(VIOLATION)
+
+
+del CalloutCase
+
+if __name__ == "__main__":
+    unittest.main()
