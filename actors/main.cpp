@@ -81,6 +81,7 @@ public:
       return 1;
     }
     if (auto ok = windows_.open(options()); ok) {
+      log_websocket_listener(options(), node_.websocket_port());
       log::info("Listening for client connections on {}:{}", options().host, node_.client_port());
       log_tls(options());
       windows_.write_ports_file(options());

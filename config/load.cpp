@@ -62,14 +62,6 @@ void load_context::wrong_type(const value& at, const char* wanted) {
         std::string("interface conversion: interface {} is ") + type_name(at) + ", not " + wanted);
 }
 
-namespace {
-
-struct host_port {
-  std::string host;
-  int port = 0;
-};
-
-/// "host:port" or a port alone. An error's context is the server's message.
 result<host_port> parse_listen(const value& v) {
   auto bad = [](std::string text) { return troupe::error{errc::malformed, std::move(text)}; };
   if (auto n = v.get<int64_t>()) {
@@ -98,6 +90,8 @@ nanoseconds seconds_of(int64_t n) {
   constexpr int64_t longest = INT64_MAX / 1'000'000'000;
   return std::chrono::seconds{std::clamp(n, -longest, longest)};
 }
+
+namespace {
 
 /// Writes a value of the row's type into the row's field.
 struct setter {
@@ -229,6 +223,8 @@ bool load_special(load_context& ctx, std::string_view name, const value& v) {
     return true;
   } else if (name == "proxies") {
     load_proxies(ctx, v);
+  } else if (name == "websocket") {
+    load_websocket(ctx, v);
   } else if (name == "lame_duck_duration" || name == "lame_duck_grace_period") {
     load_lame_duck(ctx, name, v);
   } else if (name == "server_name") {
@@ -272,6 +268,7 @@ void fill_defaults(server_options& o) {
   fill(o.ping_max, fresh.ping_max);
   fill(o.write_deadline, fresh.write_deadline);
   fill(o.lame_duck_grace_period, fresh.lame_duck_grace_period);
+  if (o.websocket.port != 0) fill(o.websocket.host, fresh.host);
 }
 
 void sort_by_place(std::vector<diagnostic>& list) {

@@ -37,6 +37,10 @@ load_result load(const value& root, server_options base = {},
 load_result load_file(const std::string& path, const parse_environment& env,
                       server_options base = {});
 
+/// Whether `name` may stand for clients that present nothing; empty: none does.
+result<void> validate_no_auth_user(const server_options& options, const std::string& name);
+/// The part of validate() about the WebSocket listener.
+result<void> validate_websocket(const server_options& options);
 /// The part of validate() about operator mode, for a server of that version.
 result<void> validate_operators(const server_options& options, std::string_view version);
 

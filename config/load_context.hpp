@@ -51,6 +51,15 @@ struct load_context {
   const map* block(const value& v) { return expect<map>(v, "map[string]interface {}"); }
 };
 
+struct host_port {
+  std::string host;
+  int port = 0;
+};
+/// "host:port" or a port alone. An error's context is the server's message.
+result<host_port> parse_listen(const value& v);
+/// As a duration that fits.
+nanoseconds seconds_of(int64_t n);
+
 /// Checks names and types of a block that has no handler of its own.
 void check_block(load_context& ctx, const value& v, std::string_view block);
 
@@ -85,5 +94,7 @@ std::optional<tls_options> load_tls(load_context& ctx, const value& v);
 void fill_auth_timeout(server_options& options);
 /// The proxies block -> options.trusted_proxies.
 void load_proxies(load_context& ctx, const value& v);
+/// The websocket block -> options.websocket.
+void load_websocket(load_context& ctx, const value& v);
 
 } // namespace troupe::config

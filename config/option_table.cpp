@@ -150,7 +150,7 @@ constexpr option_row top[] = {
     {"", "cluster", map, "", restart, unbuilt, "Routes to the servers of this cluster.", "cluster"},
     {"", "gateway", map, "", restart, unbuilt, "Links to other clusters.", "gateway"},
     {"", "leafnodes leaf", map, "", restart, unbuilt, "Leaf node connections.", "leafnodes"},
-    {"", "websocket ws", map, "", restart, unbuilt, "WebSocket listener.", "websocket"},
+    {"", "websocket ws", map, "", live, built, "WebSocket listener.", "websocket"},
     {"", "mqtt", map, "", restart, unbuilt, "MQTT listener.", "mqtt"},
     {"", "jetstream", any, "off", restart, unbuilt, "Streams and consumers.", "jetstream"},
     {"", "store_dir storedir", text, "", restart, unbuilt, "Where JetStream stores.", "",

@@ -220,8 +220,8 @@ struct operator_options {
 // -- WebSocket -------------------------------------------------------------------------------------
 
 struct websocket_options {
-  std::string host;  // empty: as the client listener
-  int port = 0;      // 0: no listener, -1: the system picks one
+  std::string host;
+  int port = 0;  // 0: no listener, -1: the system picks one
   std::string advertise;
   std::string no_auth_user;
   std::string jwt_cookie, user_cookie, pass_cookie, token_cookie;
@@ -233,7 +233,7 @@ struct websocket_options {
   bool same_origin = false;
   std::vector<std::string> allowed_origins;
   bool compression = false;
-  nanoseconds handshake_timeout = 0s;  // 0: 2 s
+  nanoseconds handshake_timeout = 0s;  // 0: 10 s
   nanoseconds ping_interval = 0s;      // 0: as for clients
   std::map<std::string, std::string> headers;
   bool operator==(const websocket_options&) const = default;

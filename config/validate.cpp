@@ -37,18 +37,6 @@ void validate_values(const server_options& o, problems& out) {
   check(trace_filter::parse(o.trace_connections), out);
 }
 
-result<void> validate_no_auth_user(const server_options& o) {
-  if (o.no_auth_user.empty()) return {};
-  if (o.operators.enabled()) return bad("no_auth_user not compatible with Trusted Operator");
-  auto& users = o.authorization.users;
-  if (users.empty())
-    return bad("no_auth_user: \"" + o.no_auth_user + "\" present, but users/nkeys are not defined");
-  for (auto& user : users)
-    if (user.name == o.no_auth_user || user.nkey == o.no_auth_user) return {};
-  return bad("no_auth_user: \"" + o.no_auth_user
-             + "\" not present as user or nkey in authorization block or account configuration");
-}
-
 result<void> validate_system_account(const server_options& o) {
   if (o.system_account.empty() || o.operators.enabled() || o.system_account == global_account)
     return {};
@@ -59,15 +47,28 @@ result<void> validate_system_account(const server_options& o) {
 
 } // namespace
 
+result<void> validate_no_auth_user(const server_options& o, const std::string& name) {
+  if (name.empty()) return {};
+  if (o.operators.enabled()) return bad("no_auth_user not compatible with Trusted Operator");
+  auto& users = o.authorization.users;
+  if (users.empty())
+    return bad("no_auth_user: \"" + name + "\" present, but users/nkeys are not defined");
+  for (auto& user : users)
+    if (user.name == name || user.nkey == name) return {};
+  return bad("no_auth_user: \"" + name
+             + "\" not present as user or nkey in authorization block or account configuration");
+}
+
 result<void> validate(const server_options& o) {
   problems found;
   validate_values(o, found);
-  check(validate_no_auth_user(o), found);
+  check(validate_no_auth_user(o, o.no_auth_user), found);
   for (auto& key : o.trusted_proxies)
     if (!decode_public_nkey(key))
       found.push_back("proxy trusted key " + go_quote(key) + " is invalid");
   check(validate_operators(o, compatible_version), found);
   check(validate_system_account(o), found);
+  check(validate_websocket(o), found);
   if (found.empty()) return {};
   std::string all;
   for (auto& one : found)

@@ -53,6 +53,14 @@ bool is_bcrypt(std::string_view p) {
          && p[3] == '$' && digit(4) && digit(5) && p[6] == '$';
 }
 
+void log_websocket_listener(const config::server_options& o, int port) {
+  if (port == 0) return;
+  const bool tls = o.websocket.tls.has_value();
+  log::info("Listening for websocket clients on {}://{}:{}", tls ? "wss" : "ws", o.websocket.host,
+            port);
+  if (!tls) log::warn("Websocket not configured with TLS. DO NOT USE IN PRODUCTION!");
+}
+
 void log_banner(const config::cli_result& cli, const node& n) {
   const config::server_options& o = cli.options;
   log::info("Starting nats-server");

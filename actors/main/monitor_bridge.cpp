@@ -51,6 +51,8 @@ result<observe::node_snapshot> monitor_bridge::node() {
   s.listeners.push_back({"client", options.host, node_.client_port()});
   s.listeners.push_back(
     {"http", options.http_host.empty() ? options.host : options.http_host, monitor_port_});
+  if (node_.websocket_port() != 0)
+    s.listeners.push_back({"websocket", options.websocket.host, node_.websocket_port()});
   s.start = start_;
   s.config_load_time = policy->loaded;
   s.options = policy->options;

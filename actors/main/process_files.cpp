@@ -70,6 +70,7 @@ result<void> ports_file::write(const std::string& dir, const process_ports& port
   list("nats", "nats", ports.host, ports.client);
   list("monitoring", ports.monitoring_tls ? "https" : "http", ports.monitoring_host, ports.monitoring);
   list("profile", "http", ports.host, ports.profile);
+  list("websocket", ports.websocket_tls ? "wss" : "ws", ports.websocket_host, ports.websocket);
   json.end_object();
 
   std::ofstream out(path, std::ios::trunc);

@@ -15,6 +15,9 @@ struct process_ports {
   int monitoring = 0;
   bool monitoring_tls = false;
   int profile = 0; // at `host`
+  std::string websocket_host;
+  int websocket = 0;
+  bool websocket_tls = false;
 };
 
 /// Writes `path` with the decimal pid. The error names the path and the cause.

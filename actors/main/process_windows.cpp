@@ -94,6 +94,9 @@ void process_windows::write_ports_file(const config::server_options& o) {
   ports.monitoring = monitor_ ? monitor_->port() : 0;
   ports.monitoring_tls = static_cast<bool>(config_.tls);
   ports.profile = profiler_ ? profiler_->port() : 0;
+  ports.websocket_host = o.websocket.host;
+  ports.websocket = node_.websocket_port();
+  ports.websocket_tls = o.websocket.tls.has_value();
   if (auto ok = ports_.write(o.ports_file_dir, ports); !ok) log::error("{}", ok.error().context);
 }
 

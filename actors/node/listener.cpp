@@ -45,14 +45,20 @@ error listen_error(const std::string& host, int port, const char* cause) {
   // The system's texts begin with a capital, the Go server's do not.
   std::string why = cause;
   if (!why.empty()) why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
-  std::string at = host + ":" + std::to_string(port);
   return {errc::unavailable,
-          "Error listening on port: " + at + ", \"listen tcp " + at + ": bind: " + why + "\""};
+          "listen tcp " + host + ":" + std::to_string(port) + ": bind: " + why};
 }
 
 } // namespace
 
 result<bound_socket> listen_on(const std::string& host, int port) {
+  auto bound = bind_socket(host, port);
+  if (bound) return bound;
+  return error{bound.error().code, "Error listening on port: " + host + ":" + std::to_string(port)
+                                     + ", \"" + bound.error().context + "\""};
+}
+
+result<bound_socket> bind_socket(const std::string& host, int port) {
   int wanted = port == -1 ? 0 : port;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -75,7 +81,7 @@ result<bound_socket> listen_on(const std::string& host, int port) {
   sockaddr_storage at{};
   socklen_t len = sizeof at;
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &len);
-  bound_socket bound{fd, host, 0};
+  bound_socket bound{fd, host, 0, listener_kind::client};
   ip_of(at, bound.port);
   return bound;
 }
@@ -100,6 +106,7 @@ listener_actor::behavior_type listener_actor::make_behavior() {
       auto answer = std::make_shared<observe::actor_snapshot>();
       answer->kind = "listener";
       answer->name = socket_.host + ":" + std::to_string(socket_.port);
+      if (socket_.kind == listener_kind::websocket) answer->name = "websocket " + answer->name;
       answer->state = socket_.fd >= 0 ? "running" : "stopped";
       answer->last_error = last_error_;
       answer->uptime = steady_now() - started_;
@@ -143,6 +150,7 @@ bool listener_actor::accept_one() {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   auto socket = std::make_shared<accepted_socket>();
   socket->fd = fd;
+  socket->kind = socket_.kind;
   socket->ip = ip_of(from, socket->port);
   caf::anon_send(hubs_[next_hub_], std::move(socket));
   next_hub_ = (next_hub_ + 1) % hubs_.size();

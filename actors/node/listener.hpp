@@ -19,10 +19,13 @@ struct bound_socket {
   int fd = -1;
   std::string host;
   uint16_t port = 0;
+  listener_kind kind = listener_kind::client;
 };
 
-/// Binds and listens, non-blocking. `port` -1 or 0: the system picks one. The error names the
-/// address and the cause.
+/// Binds and listens, non-blocking. `port` -1 or 0: the system picks one. The error is Go's,
+/// "listen tcp 0.0.0.0:4222: bind: address already in use".
+result<bound_socket> bind_socket(const std::string& host, int port);
+/// The same for clients; the error says also what for.
 result<bound_socket> listen_on(const std::string& host, int port);
 
 struct stop_listening {};

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <ctime>
 #include <future>
+#include <optional>
 #include <thread>
 
 #include "actors/auth/callout_core.hpp"
@@ -21,6 +22,7 @@
 #include "actors/node/node_actor.hpp"
 #include "actors/node/operator_mode.hpp"
 #include "actors/node/signal_source.hpp"
+#include "actors/node/websocket_setup.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/routing/exchange.hpp"
 #include "actors/session/client_hub.hpp"
@@ -90,6 +92,10 @@ server_info info_from(const config::server_options& o, const std::string& id) {
 } // namespace
 
 struct node::parts {
+  ~parts() {
+    if (websocket_socket) ::close(websocket_socket->fd);
+  }
+
   config::server_options options;  // as started
   reload_hooks hooks;
   std::string id;
@@ -109,6 +115,8 @@ struct node::parts {
   caf::actor signals;
   std::promise<int> stopped;
   std::atomic<uint16_t> port{0};
+  uint16_t websocket_port = 0;
+  std::optional<bound_socket> websocket_socket;  // until its listener has it
   bool started = false;
 
   result<node_policy_ptr> make_policy(const config::server_options& options,
@@ -123,6 +131,8 @@ struct node::parts {
   void spawn_hubs();
   listener_handle adopt_listener(bound_socket socket);
   result<listener_handle> spawn_listener();
+  result<void> bind_websocket();
+  void add_websocket_listener(node_parts& parts);
 };
 
 namespace {
@@ -166,6 +176,9 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   policy->settings.auth_required = policy->auth->required();
   policy->settings.operator_mode = operators != nullptr;
   policy->settings.has_no_auth_user = policy->auth->admits_silent();
+  auto websocket = make_websocket_policy(options, *policy, websocket_port);
+  if (!websocket) return websocket.error();
+  policy->websocket = std::move(*websocket);
   return node_policy_ptr(std::move(policy));
 }
 
@@ -308,6 +321,28 @@ result<listener_handle> node::parts::spawn_listener() {
   return adopt_listener(std::move(*bound));
 }
 
+result<void> node::parts::bind_websocket() {
+  if (options.websocket.port == 0) return {};
+  auto bound = listen_for_websocket(options, options.websocket.port);
+  if (!bound) return bound.error();
+  websocket_port = bound->port;
+  websocket_socket = std::move(*bound);
+  return {};
+}
+
+void node::parts::add_websocket_listener(node_parts& parts) {
+  if (!websocket_socket) return;
+  further_listener one;
+  one.what = "WebSocket";
+  one.handle = adopt_listener(*std::exchange(websocket_socket, std::nullopt));
+  one.spawn = [this]() -> result<listener_handle> {
+    auto bound = listen_for_websocket(*context->policy()->options, websocket_port);
+    if (!bound) return bound.error();
+    return adopt_listener(std::move(*bound));
+  };
+  parts.more_listeners.push_back(std::move(one));
+}
+
 node::node(config::server_options options, reload_hooks hooks) : p_(std::make_unique<parts>()) {
   p_->options = std::move(options);
   p_->hooks = std::move(hooks);
@@ -325,6 +360,8 @@ result<void> node::start() {
   p_->drivers = std::make_unique<driver_pool>(p_->reactor_count);
   p_->system = std::make_unique<caf::actor_system>(p_->caf_config);
   p_->drivers->attach(*p_->system);
+  // As in the Go server, the ports of other kinds come before that of clients.
+  if (auto ok = p_->bind_websocket(); !ok) return ok.error();
   auto bound = listen_on(p_->options.host, p_->options.port);
   if (!bound) return bound.error();
   p_->port = bound->port;
@@ -349,6 +386,7 @@ result<void> node::start() {
   parts.spawn_listener = [p = p_.get()] { return p->spawn_listener(); };
   parts.adopt_listener = [p = p_.get()](bound_socket s) { return p->adopt_listener(std::move(s)); };
   parts.listener = p_->adopt_listener(std::move(*bound));
+  p_->add_websocket_listener(parts);
   parts.reload = p_->make_reload_parts();
   parts.system_account = p_->system_account;
   parts.on_stopped = [p = p_.get()](int code) {
@@ -404,6 +442,7 @@ std::shared_ptr<const config::server_options> node::options() const {
 const node_context& node::context() const { return *p_->context; }
 const std::string& node::server_id() const { return p_->id; }
 uint16_t node::client_port() const { return p_->port; }
+uint16_t node::websocket_port() const { return p_->websocket_port; }
 unsigned node::reactors() const { return p_->reactor_count; }
 unsigned node::active_drivers() const { return p_->drivers ? p_->drivers->active_drivers() : 0; }
 

@@ -46,6 +46,8 @@ public:
   const std::string& server_id() const;
   /// Where clients connect, once started.
   uint16_t client_port() const;
+  /// Where WebSocket clients connect; 0: nowhere.
+  uint16_t websocket_port() const;
   unsigned reactors() const;
   unsigned active_drivers() const;
 

@@ -37,6 +37,7 @@ node_actor::behavior_type node_actor::make_behavior() {
   for (auto& shard : parts_.shards) monitor(shard);
   for (auto& hub : parts_.hubs) monitor(hub);
   if (parts_.listener) monitor(parts_.listener);
+  for (further_listener& l : parts_.more_listeners) monitor(l.handle);
   return {
     [this](const signal_event& e) { on_signal(e.number); },
     [this](const shard_started& what) { monitor(what.shard); },
@@ -53,6 +54,7 @@ void node_actor::on_exit() {
   parts_.shards.clear();
   parts_.hubs.clear();
   parts_.listener = nullptr;
+  parts_.more_listeners.clear();
   reloader_ = nullptr;
   parts_.reload.reset();
   parts_.system_account.reset();
@@ -93,27 +95,41 @@ void node_actor::on_signal(int number) {
 
 void node_actor::on_down(const caf::down_msg& msg) {
   if (state_ == state::stopping || state_ == state::stopped) return;
-  if (parts_.listener && msg.source == parts_.listener.address()) {
-    last_error_ = "listener: " + system().render(msg.reason);
-    if (state_ == state::lame_duck || !msg.reason) return;
-    log::error("Client listener failed: {}", system().render(msg.reason));
-    if (listener_budget_.spend(std::chrono::steady_clock::now() - started_)) {
-      auto again = parts_.spawn_listener();
-      if (again) {
-        parts_.listener = *again;
-        return monitor(parts_.listener);
-      }
-      log::error("{}", again.error().context);
-    }
-    log::fatal("Client listener failed too often, stopping");
-    return stop(1);
-  }
+  if (parts_.listener && msg.source == parts_.listener.address())
+    return replace_listener(msg, "Client", parts_.listener, parts_.spawn_listener);
+  for (further_listener& l : parts_.more_listeners)
+    if (l.handle && msg.source == l.handle.address())
+      return replace_listener(msg, l.what, l.handle, l.spawn);
   // The shards of an account that is no more end by order.
   if (msg.reason == caf::exit_reason::user_shutdown) return;
   // A reactor's shard or hub holds the state of its connections: without it the node cannot go on.
   last_error_ = system().render(msg.reason);
   log::fatal("Essential actor ended: {}, stopping", last_error_);
   stop(1);
+}
+
+void node_actor::replace_listener(const caf::down_msg& msg, const std::string& what,
+                                  listener_handle& listener,
+                                  const std::function<result<listener_handle>()>& spawn) {
+  last_error_ = "listener: " + system().render(msg.reason);
+  if (state_ == state::lame_duck || !msg.reason) return;
+  log::error("{} listener failed: {}", what, system().render(msg.reason));
+  if (listener_budget_.spend(std::chrono::steady_clock::now() - started_)) {
+    auto again = spawn();
+    if (again) {
+      listener = *again;
+      return monitor(listener);
+    }
+    log::error("{}", again.error().context);
+  }
+  log::fatal("{} listener failed too often, stopping", what);
+  stop(1);
+}
+
+void node_actor::stop_listening_all() {
+  if (parts_.listener) send(parts_.listener, stop_listening{});
+  for (further_listener& l : parts_.more_listeners)
+    if (l.handle) send(l.handle, stop_listening{});
 }
 
 // -- reload ----------------------------------------------------------------------------------------
@@ -150,7 +166,7 @@ void node_actor::start_lame_duck() {
   state_ = state::lame_duck;
   parts_.context->lame_duck = true;
   if (parts_.system_account) parts_.system_account->announce_lame_duck();
-  if (parts_.listener) send(parts_.listener, stop_listening{});
+  stop_listening_all();
   auto clients = static_cast<size_t>(std::max<int64_t>(parts_.context->open_clients.load(), 0));
   if (clients == 0) return stop(0);
   for (auto& hub : parts_.hubs) send(hub, lame_duck_notice{});
@@ -193,7 +209,7 @@ void node_actor::stop(int exit_code) {
   log::info("Initiating Shutdown...");
   state_ = state::stopping;
   exit_code_ = exit_code;
-  if (parts_.listener) send(parts_.listener, stop_listening{});
+  stop_listening_all();
   // Who listens to the system account hears of it before its connection is closed.
   if (parts_.system_account)
     parts_.system_account->announce_shutdown([me = caf::actor_cast<node_handle>(ctrl())] {
@@ -226,6 +242,8 @@ void node_actor::finish() {
   for (auto& shard : parts_.shards) send_exit(shard, caf::exit_reason::user_shutdown);
   if (parts_.context->accounts) parts_.context->accounts->close();
   if (parts_.listener) send_exit(parts_.listener, caf::exit_reason::user_shutdown);
+  for (further_listener& l : parts_.more_listeners)
+    send_exit(l.handle, caf::exit_reason::user_shutdown);
   if (reloader_) send_exit(reloader_, caf::exit_reason::user_shutdown);
   log::info("Server Exiting..");
   if (parts_.on_stopped) parts_.on_stopped(exit_code_);
@@ -245,7 +263,8 @@ caf::result<actor_report_ptr> node_actor::describe() {
   tree->last_error = last_error_;
   tree->uptime = std::chrono::steady_clock::now() - started_;
   auto promise = make_response_promise<actor_report_ptr>();
-  auto left = std::make_shared<size_t>(parts_.hubs.size() + (parts_.listener ? 1 : 0));
+  auto left = std::make_shared<size_t>(parts_.hubs.size() + parts_.more_listeners.size()
+                                       + (parts_.listener ? 1 : 0));
   auto add = [=](const actor_report_ptr& child) mutable {
     taken_over(child.get());
     tree->children.push_back(*child);
@@ -257,6 +276,7 @@ caf::result<actor_report_ptr> node_actor::describe() {
   };
   if (*left == 0) promise.deliver(tree);
   if (parts_.listener) request(parts_.listener, 2s, describe_query{}).then(add, missing);
+  for (auto& l : parts_.more_listeners) request(l.handle, 2s, describe_query{}).then(add, missing);
   for (auto& hub : parts_.hubs) request(hub, 2s, describe_query{}).then(add, missing);
   return promise;
 }

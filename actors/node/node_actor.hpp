@@ -60,6 +60,13 @@ using node_handle = caf::typed_actor<
   // For /actorz: the whole tree.
   caf::replies_to<describe_query>::with<actor_report_ptr>>;
 
+/// A listener beside that of clients.
+struct further_listener {
+  std::string what;  // for the log: "WebSocket"
+  listener_handle handle;
+  std::function<result<listener_handle>()> spawn;
+};
+
 /// What the node is made of; filled before the actor starts.
 struct node_parts {
   std::shared_ptr<node_context> context;
@@ -70,6 +77,7 @@ struct node_parts {
   /// Makes a listener on a socket that is bound already.
   std::function<listener_handle(bound_socket)> adopt_listener;
   listener_handle listener;
+  std::vector<further_listener> more_listeners;
   /// Called once, from the actor, when everything below it is gone. The argument: exit code.
   std::function<void(int)> on_stopped;
   /// What a reload works on; nullptr: it is refused.
@@ -92,6 +100,9 @@ private:
 
   void on_signal(int number);
   void on_down(const caf::down_msg& msg);
+  void replace_listener(const caf::down_msg& msg, const std::string& what, listener_handle& listener,
+                        const std::function<result<listener_handle>()>& spawn);
+  void stop_listening_all();
   void move_listener(const bound_socket& socket);
   bool reloader();
   caf::result<reload_answer> reload();

@@ -216,6 +216,13 @@ result<void> check_special(const option_row& row, const server_options& before,
     if (named(before) != named(after))
       return refusal("SystemAccount", before.system_account, after.system_account);
   }
+  if (name == "websocket") {
+    // Only what TLS asks for and shows may change; whether there is any stays.
+    config::websocket_options others = after.websocket;
+    if (others.tls && before.websocket.tls) others.tls = before.websocket.tls;
+    if (others != before.websocket)
+      return refusal("Websocket", value_text(row, before), value_text(row, after));
+  }
   bool had_resolver = before.operators.resolver.kind != config::resolver_kind::none;
   if (name == "resolver"
       && had_resolver != (after.operators.resolver.kind != config::resolver_kind::none))

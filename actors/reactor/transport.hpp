@@ -32,6 +32,7 @@ struct io_result {
 };
 
 struct tls_session;
+class websocket_stage;
 
 class transport {
 public:
@@ -53,6 +54,8 @@ public:
   virtual io_result write(const iovec* iov, int count) = 0;
   /// What TLS agreed upon and who the peer is; nullptr without TLS or before its handshake is done.
   virtual const tls_session* tls() const { return nullptr; }
+  /// Itself, if it is the stage that speaks WebSocket.
+  virtual websocket_stage* websocket() { return nullptr; }
   /// Ends the connection: what the kernel has taken is still sent.
   virtual void close() = 0;
   virtual int fd() const = 0;

@@ -7,6 +7,7 @@
 
 #include "actors/observe/logger.hpp"
 #include "actors/session/client_hub.hpp"
+#include "actors/session/websocket_stage.hpp"
 #include "protocol/client/encoder.hpp"
 
 namespace troupe {
@@ -40,7 +41,7 @@ client_connection::client_connection(caf::actor_config& cfg, client_hub& hub,
       transport_(make_tcp_transport(socket.take_fd())),
       account_(hub.global_account()),
       shard_(&account_->shard(home().index())),
-      core_(*this, &hub.policy().settings, home().now()),
+      core_(*this, &hub.policy().settings_of(socket.kind), home().now()),
       gate_(hub.policy().settings.max_pending),
       core_timer_(core_timer_fired, this),
       flow_timer_(flow_timer_fired, this),
@@ -75,11 +76,11 @@ client_connection::behavior_type client_connection::make_behavior() {
 }
 
 void client_connection::obey(const node_policy& policy) {
-  core_.use(&policy.settings);
+  core_.use(&policy.settings_of(kind_));
   choose_trace();
   if (state_ != state::open) return;
   if (!still_pinned(policy)) return close(closed_reason::tls_handshake_failure);
-  renew_rules(*policy.auth);
+  renew_rules(policy.auth_of(kind_));
   apply_bounds();
   follow_account();
 }
@@ -164,6 +165,14 @@ void client_connection::close(closed_reason reason) {
   home().flush_later(*this);
 }
 
+bool client_connection::drained() {
+  if (!out_.empty()) return false;
+  if (stages_up_)
+    if (websocket_stage* ws = transport_->websocket())
+      ws->say_goodbye(close_code_of(reason_), to_text(reason_));
+  return transport_->wants() == 0;
+}
+
 void client_connection::teardown() {
   if (state_ == state::closed) return;
   state_ = state::closed;
@@ -184,7 +193,8 @@ void client_connection::teardown() {
   partial_.reset();
   home().unwatch(std::exchange(slot_, UINT32_MAX), transport_->fd());
   transport_->close();
-  hub_.remove(*this, std::move(last));
+  // As in the Go server, who asked for no upgrade was no client.
+  hub_.remove(*this, std::move(last), opened_ || kind_ != listener_kind::websocket);
 }
 
 } // namespace troupe

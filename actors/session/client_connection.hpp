@@ -97,6 +97,7 @@ private:
 
   // client_port
   void send(std::string_view bytes) override;
+  void complete(connect_options& who) override;
   auth_outcome authenticate(const connect_options& who, bool first) override;
   std::string connect_info() override;
   bool begin_trace(const op& pub) override;
@@ -166,7 +167,7 @@ private:
   void queue_flush();
   void flush();
   /// Nothing is left to send, here or in the stages below.
-  bool drained() const { return out_.empty() && transport_->wants() == 0; }
+  bool drained();
   void flush_blocked(bool was_blocked);
   void check_pins();
   void flush_failed(const io_result& r);
@@ -229,6 +230,8 @@ private:
   state state_ = state::opening;
   listener_kind kind_;
   bool stages_up_ = false;  // those beyond TCP
+  bool too_many_ = false;   // to be refused once it can be told
+  bool opened_ = false;     // has been told INFO
   bool tls_first_ = false;  // TLS began before INFO
   bool filters_ = false;    // a subscription overlaps what is denied
   bool blocked_ = false;  // the socket took no more

@@ -46,6 +46,8 @@ void client_connection::handle_io(uint32_t events) {
   if (events & readable) {
     if (state_ == state::open) read();
     while (reads() && transport_->has_input()) read();
+    // Reading may have left answers of a stage's own to be written.
+    if (stages_up_) update_interest();
   }
   if (state_ == state::lingering && (events & (EPOLLHUP | EPOLLERR))) teardown();
 }
@@ -140,6 +142,9 @@ void client_connection::keep_rest(std::string_view rest) {
 
 void client_connection::read_failed(const io_result& r) {
   if (r.status == io_status::would_block) return;
+  if (r.status == io_status::failed && stages_up_)
+    if (const std::string why = transport_->failure(); !why.empty())
+      log_error("read error: " + why);
   close(r.status == io_status::closed ? closed_reason::client_closed : closed_reason::read_error);
 }
 

@@ -12,14 +12,22 @@
 
 namespace troupe {
 
+namespace {
+
+constexpr std::string_view http_to_https =
+  "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+} // namespace
+
 void client_connection::start(bool refused) {
   watched_ = EPOLLIN;
   slot_ = home().watch(transport_->fd(), watched_, this, this);
   const opening_rules rules = opening_rules_of(hub_.policy(), kind_);
   if (!rules.immediate()) opening_ = std::make_unique<opening_core>(rules, home().now());
-  if (hub_.policy().auth->wants_nonce()) who().nonce = make_nonce();
+  if (hub_.policy().auth_of(kind_).wants_nonce()) who().nonce = make_nonce();
   choose_trace();
-  if (refused) return refuse();
+  if (refused && !rules.stages) return refuse();
+  too_many_ = refused;
   log_debug("Client connection created");
   if (!opening_) return open_session();
   open_up();
@@ -34,7 +42,7 @@ void client_connection::refuse() {
 }
 
 server_info client_connection::info() const {
-  server_info told = hub_.policy().info;
+  server_info told = hub_.policy().info_of(kind_);
   told.client_id = value(id_);
   told.client_ip = ip_;
   if (profile_) told.nonce = profile_->nonce;
@@ -65,11 +73,12 @@ void client_connection::open_up() {
       case opening_act::open: return open_session();
       case opening_act::refuse_plain:
         log_debug("TLS handshake error: first record does not look like a TLS handshake");
-        if (kind_ == listener_kind::client)
-          client_connection::send(err_line(err_text::tls_required));
+        client_connection::send(kind_ == listener_kind::client ? err_line(err_text::tls_required)
+                                                               : std::string(http_to_https));
         return close(closed_reason::tls_handshake_failure);
       case opening_act::give_up:
-        log_debug("TLS handshake timeout");
+        log_debug(kind_ == listener_kind::client ? "TLS handshake timeout"
+                                                 : "WebSocket handshake timeout");
         return close(closed_reason::tls_handshake_failure);
     }
   }
@@ -87,7 +96,7 @@ bool client_connection::begin_stages() {
       close(closed_reason::tls_handshake_failure);
       return false;
     }
-    if (opening_->with_tls() && !tls->rate().admit(home().now())) {
+    if (opening_->with_tls() && kind_ == listener_kind::client && !tls->rate().admit(home().now())) {
       hub_.report_throttled(tls);
       // In clear: the client has not begun to decrypt.
       client_connection::send(err_line(err_text::connection_throttling));
@@ -97,7 +106,8 @@ bool client_connection::begin_stages() {
     stages_up_ = true;
     tls_first_ = opening_->tls_first();
     arm_flow_timer();
-    transport_ = put_up_stages(hub_.policy(), kind_, opening_->with_tls(), std::move(transport_));
+    transport_ = put_up_stages(hub_.policy(), kind_, opening_->with_tls(), std::move(transport_),
+                               ip_ + ":" + std::to_string(port_));
   }
   io_result done = transport_->handshake();
   update_interest();
@@ -108,7 +118,8 @@ bool client_connection::begin_stages() {
   }
   std::string why = transport_->failure();
   if (why.empty()) why = done.status == io_status::closed ? "EOF" : std::strerror(done.error);
-  log_error("TLS handshake error: " + why);
+  // A refused upgrade has been logged by its stage.
+  if (!transport_->websocket()) log_error("TLS handshake error: " + why);
   close(closed_reason::tls_handshake_failure);
   return false;
 }
@@ -132,8 +143,10 @@ void client_connection::open_session() {
               + std::string(tls->cipher_suite));
   }
   opening_.reset();
+  opened_ = true;
   flow_timer_.cancel();
   state_ = state::open;
+  if (too_many_) return refuse();
   if (!told) client_connection::send(encode_info(info()));
   core_.greet(home().now());
   arm_core_timer();

@@ -4,12 +4,17 @@
 #include "actors/session/client_connection.hpp"
 #include "actors/session/client_hub.hpp"
 #include "actors/session/protocol_trace.hpp"
+#include "actors/session/websocket_stage.hpp"
 #include "protocol/client/go_quote.hpp"
 
 namespace troupe {
 
 std::string client_connection::label() const {
   std::string text = ip_ + ":" + std::to_string(port_);
+  if (websocket_stage* ws = transport_->websocket(); ws && !ws->facts().forwarded_for.empty()) {
+    const std::string& told = ws->facts().forwarded_for;
+    text = (told.find(':') == std::string::npos ? told : "[" + told + "]") + "/" + text;
+  }
   text += kind_ == listener_kind::websocket ? " - wid:" : " - cid:";
   text += std::to_string(value(id_));
   if (!profile_) return text;
@@ -65,6 +70,7 @@ void client_connection::trace_delivery(std::string_view line, std::string_view p
 observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
   observe::connection_snapshot s;
   s.cid = value(id_);
+  if (kind_ == listener_kind::websocket) s.type = "websocket";
   s.ip = ip_;
   s.port = port_;
   s.start = start_time_;

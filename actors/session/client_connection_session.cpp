@@ -13,6 +13,7 @@
 #include "actors/reactor/tls_session.hpp"
 #include "actors/session/client_hub.hpp"
 #include "actors/session/stages.hpp"
+#include "actors/session/websocket_stage.hpp"
 #include "protocol/client/encoder.hpp"
 #include "protocol/client/go_quote.hpp"
 #include "protocol/json/writer.hpp"
@@ -37,14 +38,25 @@ std::string client_connection::make_nonce() {
 
 // -- login -----------------------------------------------------------------------------------------
 
+void client_connection::complete(connect_options& who) {
+  websocket_stage* ws = stages_up_ ? transport_->websocket() : nullptr;
+  if (!ws) return;
+  const websocket::upgrade_facts& cookies = ws->facts();
+  if (who.jwt.empty()) who.jwt = cookies.jwt;
+  if (who.user.empty()) who.user = cookies.user;
+  if (who.pass.empty()) who.pass = cookies.pass;
+  if (who.auth_token.empty()) who.auth_token = cookies.token;
+}
+
 auth_outcome client_connection::authenticate(const connect_options& options, bool) {
   login_request request;
   request.who = options;
+  if (kind_ == listener_kind::websocket) request.connection_type = "WEBSOCKET";
   request.host = ip_;
   request.client_id = value(id_);
   if (const tls_session* tls = transport_->tls()) request.certificate = tls->identity;
   if (profile_) request.nonce = profile_->nonce;
-  const auth_decision decision = hub_.policy().auth->check(request);
+  const auth_decision decision = hub_.policy().auth_of(kind_).check(request);
   if (decision.what == auth_decision::outcome::accepted && request.certificate)
     warn_of_named_user(options, *decision.user);
   if (settles_later(decision)) return {.pending = true};
@@ -219,7 +231,7 @@ void client_connection::on_verdict(const auth_decision& decision) {
   if (state_ != state::open || !core_.login_pending() || settles_later(decision)) return;
   core_.login_done(admit(decision));
   // A reload may have come between the question and this answer.
-  if (state_ == state::open) renew_rules(*hub_.policy().auth);
+  if (state_ == state::open) renew_rules(hub_.policy().auth_of(kind_));
   // Reading goes on at the end of the turn: a message of ours must not resume others (see
   // reactor::drain_inbound).
   has_verdict_ = true;

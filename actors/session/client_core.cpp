@@ -178,6 +178,7 @@ void client_core::on_connect(std::string_view json, nanos now) {
   wants_headers_ = who.headers;
   headers_ = limits_.headers = settings_->headers && who.headers;
   no_responders_ = who.no_responders;
+  port_.complete(who);
   if (!settings_->operator_mode) who.jwt.clear();
   if (!first) {
     auto all = subs_.take_all();

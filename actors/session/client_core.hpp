@@ -45,6 +45,8 @@ public:
   virtual void send(std::string_view bytes) = 0;
   /// Ends the connection once what is queued has been flushed.
   virtual void close(closed_reason reason) = 0;
+  /// Adds to what CONNECT said what is known from elsewhere.
+  virtual void complete(connect_options&) {}
   /// Checks who it is and binds the session to an account. `first` is false for a second CONNECT.
   /// Where the answer takes time it is `pending`, and nothing more is read until `login_done`.
   virtual auth_outcome authenticate(const connect_options& who, bool first) = 0;

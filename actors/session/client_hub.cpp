@@ -238,10 +238,12 @@ void client_hub::adopt(accepted_socket& socket) {
   }
 }
 
-void client_hub::remove(client_connection& c, observe::connection_snapshot last_words) {
+void client_hub::remove(client_connection& c, observe::connection_snapshot last_words,
+                        bool shown) {
   clients_.erase(value(c.id()));
   counters_->connection_closed();
   node_->open_clients.fetch_sub(1);
+  if (!shown) return;
   if (node_->events) node_->events->disconnected(last_words);
   if (node_->closed_kept_per_reactor == 0) return;
   if (closed_.size() >= node_->closed_kept_per_reactor) closed_.pop_front();

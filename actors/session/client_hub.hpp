@@ -37,7 +37,8 @@ public:
 
   // -- called by connections of this reactor -----------------------------------------------------
 
-  void remove(client_connection& c, observe::connection_snapshot last_words);
+  /// `shown`: among the closed ones.
+  void remove(client_connection& c, observe::connection_snapshot last_words, bool shown);
   /// Runs the slow part of a login on a thread of its own; `client` hears the verdict.
   void check_elsewhere(std::function<auth_decision()> work, client_handle client);
   /// A handshake came too soon after too many: within a second the log tells how many did.

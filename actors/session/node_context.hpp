@@ -19,6 +19,7 @@
 #include "actors/routing/account.hpp"
 #include "actors/session/session_events.hpp"
 #include "actors/session/session_settings.hpp"
+#include "actors/session/websocket_policy.hpp"
 #include "config/trace_filter.hpp"
 #include "protocol/client/connect.hpp"
 
@@ -31,9 +32,27 @@ struct node_policy {
   config::trace_filter traced;  // connections traced although the node is not
   std::shared_ptr<const authenticator> auth;
   tls_context_ptr tls;         // of clients; nullptr: they come without
+  std::shared_ptr<const websocket_policy> websocket;  // nullptr: no such listener
   std::string system_account;  // empty: there is none
   int64_t max_connections = default_max_connections;  // -1: no limit
   observe::wall_time loaded = observe::wall_now();    // when its configuration was read
+
+  // What depends on where a client came in.
+  const websocket_policy* for_websocket(listener_kind kind) const {
+    return kind == listener_kind::websocket ? websocket.get() : nullptr;
+  }
+  const session_settings& settings_of(listener_kind kind) const {
+    const websocket_policy* own = for_websocket(kind);
+    return own ? own->settings : settings;
+  }
+  const authenticator& auth_of(listener_kind kind) const {
+    const websocket_policy* own = for_websocket(kind);
+    return own ? *own->auth : *auth;
+  }
+  const server_info& info_of(listener_kind kind) const {
+    const websocket_policy* own = for_websocket(kind);
+    return own ? own->info : info;
+  }
 };
 using node_policy_ptr = std::shared_ptr<const node_policy>;
 

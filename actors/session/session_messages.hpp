@@ -25,9 +25,6 @@ using measured_answer_ptr = std::shared_ptr<measured_answer>;
 
 namespace troupe {
 
-/// Which listener a connection came to: decides the stages between its socket and its session.
-enum class listener_kind : uint8_t { client, websocket };
-
 /// A socket that a listener accepted for this reactor; the receiver owns it.
 struct accepted_socket {
   accepted_socket() = default;

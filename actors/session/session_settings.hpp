@@ -10,6 +10,9 @@ namespace troupe {
 
 using nanos = std::chrono::nanoseconds;
 
+/// Which listener a connection came to: decides the stages between its socket and its session.
+enum class listener_kind : uint8_t { client, websocket };
+
 struct session_settings {
   uint32_t max_control_line = default_max_control_line_bytes;
   int64_t max_payload = default_max_payload_bytes;

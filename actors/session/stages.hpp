@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "actors/reactor/transport.hpp"
 #include "actors/session/node_context.hpp"
@@ -20,7 +21,9 @@ const tls_context_ptr& tls_of(const node_policy& policy, listener_kind kind);
 opening_rules opening_rules_of(const node_policy& policy, listener_kind kind);
 
 /// Puts the stages of this kind on the TCP transport. Their handshakes have yet to be run.
+/// `peer`: "ip:port", for what they log.
 std::unique_ptr<transport> put_up_stages(const node_policy& policy, listener_kind kind,
-                                         bool with_tls, std::unique_ptr<transport> tcp);
+                                         bool with_tls, std::unique_ptr<transport> tcp,
+                                         std::string peer);
 
 } // namespace troupe

@@ -160,7 +160,7 @@ TEST_CASE("load: protection that is asked for but not built is an error", "[conf
   for (auto text : {"authorization { proxy_required: false }", "accounts {}", "ocsp: false",
                     "cluster { tls { cert_file: a }, authorization { user: u } }",
                     "gateway { name: a }", "leafnodes { port: 1 }", "mqtt { port: 1 }",
-                    "jetstream { key: x }", "websocket { port: 1, tls { cert_file: a } }"}) {
+                    "jetstream { key: x }", "websocket { port: 1, no_tls: true }"}) {
     INFO(text);
     CHECK(loaded(text).ok());
   }

@@ -117,7 +117,7 @@ class Refused(unittest.TestCase):
     def test_missing_features_only_warn(self):
         for name, text in {"cluster": "cluster { port: -1 }", "gateway": "gateway { name: a, port: -1 }",
                            "leafnodes": "leafnodes { port: -1 }", "jetstream": "jetstream: enabled",
-                           "mqtt": "mqtt { port: -1 }", "websocket": "websocket { port: -1, no_tls: true }"}.items():
+                           "mqtt": "mqtt { port: -1 }"}.items():
             with self.subTest(option=name), Server(config=text + "\n") as server:
                 self.assertIn(f'{server.config_path}:1:0: option "{name}" is not built yet and has no effect',
                               "\n".join(lines(server)))
