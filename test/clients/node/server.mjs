@@ -28,10 +28,15 @@ export function within(promise, what, deadline = DEADLINE) {
 }
 
 export class Server {
-  static async start({ port = -1, args = [], config } = {}) {
+  // With `websocket`, `port` and `url` are those of a WebSocket listener beside the usual one.
+  static async start({ port = -1, args = [], config, websocket = false } = {}) {
     const server = new Server();
     server.dir = mkdtempSync(join(tmpdir(), "clients-"));
-    const argv = ["-a", "127.0.0.1", "-p", String(port), "--ports_file_dir", server.dir, ...args];
+    if (websocket) {
+      const block = `websocket { host: 127.0.0.1, port: ${port}, no_tls: true, compression: true }\n`;
+      config = (config ?? "") + "\n" + block;
+    }
+    const argv = ["-a", "127.0.0.1", "-p", String(websocket ? -1 : port), "--ports_file_dir", server.dir, ...args];
     if (config !== undefined) {
       writeFileSync(join(server.dir, "server.conf"), config);
       argv.push("-c", join(server.dir, "server.conf"));
@@ -49,8 +54,9 @@ export class Server {
         return undefined; // being written
       }
     }, "the ports file");
-    server.port = Number(ports.nats[0].split(":").pop());
-    server.url = `nats://127.0.0.1:${server.port}`;
+    const url = websocket ? ports.websocket[0] : ports.nats[0];
+    server.port = Number(url.split(":").pop());
+    server.url = `${websocket ? "ws" : "nats"}://127.0.0.1:${server.port}`;
     return server;
   }
 

@@ -11,6 +11,7 @@ const notYet = JSON.parse(process.env.CLIENTS_NOT_YET ?? "{}");
 
 export function suite(name, lib, expect) {
   const options = { timeout: 30_000 };
+  const start = (more) => Server.start({ ...more, websocket: expect.websocket });
   let server;
   const check = (what, body) => {
     const id = `${name}: ${what}`;
@@ -22,7 +23,7 @@ export function suite(name, lib, expect) {
     });
   };
 
-  before(async () => (server = await Server.start()));
+  before(async () => (server = await start({})));
   after(async () => server.stop());
 
   const connect = (more = {}) => lib.connect({ servers: server.url, reconnect: false, ...more });
@@ -202,7 +203,7 @@ export function suite(name, lib, expect) {
   }, { pedantic: true, verbose: true }));
 
   check("payload over the maximum", async () => {
-    const small = await Server.start({ config: "max_payload: 1000\n" });
+    const small = await start({ config: "max_payload: 1000\n" });
     try {
       const c = await lib.connect({ servers: small.url, reconnect: false });
       assert.equal(c.info.max_payload, 1000);
@@ -220,7 +221,7 @@ export function suite(name, lib, expect) {
       ["authorization { user: u, password: p }\n", { user: "u", pass: "p" }, { user: "u", pass: "x" }],
       ["authorization { token: secret }\n", { token: "secret" }, { token: "other" }],
     ]) {
-      const guarded = await Server.start({ config });
+      const guarded = await start({ config });
       try {
         const options = { servers: guarded.url, reconnect: false };
         const c = await lib.connect({ ...options, ...good });
@@ -235,7 +236,7 @@ export function suite(name, lib, expect) {
   });
 
   check("permissions", async () => {
-    const guarded = await Server.start({
+    const guarded = await start({
       config: "authorization { users: [{user: u, password: p, permissions: {publish: [ok], subscribe: [ok]}}] }\n",
     });
     try {
@@ -258,7 +259,7 @@ export function suite(name, lib, expect) {
   });
 
   check("reconnect after a restart on the same port", async () => {
-    let first = await Server.start();
+    let first = await start({});
     const c = await lib.connect({ servers: first.url, reconnectTimeWait: 20, maxReconnectAttempts: -1 });
     const events = [];
     (async () => { for await (const s of c.status()) events.push(s.type); })();
@@ -268,7 +269,7 @@ export function suite(name, lib, expect) {
     const port = first.port;
     await first.stop();
     await until(() => events.includes("disconnect"), "the disconnect");
-    first = await Server.start({ port });
+    first = await start({ port });
     try {
       await until(() => events.includes("reconnect"), "the reconnect");
       c.publish("again", "after");
@@ -281,7 +282,7 @@ export function suite(name, lib, expect) {
   });
 
   check("lame duck notice", async () => {
-    const duck = await Server.start({ config: 'lame_duck_duration: "30s"\nlame_duck_grace_period: "300ms"\n' });
+    const duck = await start({ config: 'lame_duck_duration: "30s"\nlame_duck_grace_period: "300ms"\n' });
     const c = await lib.connect({ servers: duck.url, reconnect: false });
     const events = [];
     (async () => { for await (const s of c.status()) events.push(s.type); })();
