@@ -6,7 +6,7 @@
 
 namespace troupe {
 
-login_worker_handle::behavior_type login_worker(login_worker_handle::pointer) {
+login_worker_handle::behavior_type login_worker(login_worker_handle::pointer, caf::unit_t) {
   return {
     [](const login_task_ptr& task) {
       taken_over(task.get());

@@ -25,7 +25,8 @@ using login_task_ptr = std::shared_ptr<login_task>;
 
 using login_worker_handle = caf::typed_actor<caf::reacts_to<login_task_ptr>>;
 
-login_worker_handle::behavior_type login_worker(login_worker_handle::pointer self);
+/// The unit is for CAF, which refers to null when a function has no argument of its own.
+login_worker_handle::behavior_type login_worker(login_worker_handle::pointer self, caf::unit_t);
 
 } // namespace troupe
 

@@ -154,7 +154,7 @@ routing::account_ptr client_hub::find_account(const std::string& name) const {
 
 void client_hub::check_elsewhere(std::function<auth_decision()> work, client_handle client) {
   if (!login_worker_)
-    login_worker_ = system().spawn<caf::detached + caf::hidden>(login_worker);
+    login_worker_ = system().spawn<caf::detached + caf::hidden>(login_worker, caf::unit);
   auto task = std::make_shared<login_task>();
   task->work = std::move(work);
   task->done = [client = std::move(client)](auth_decision decision) {

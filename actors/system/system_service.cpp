@@ -34,7 +34,8 @@ std::string account_subject(const std::string& account, std::string_view what) {
   return "$SYS.ACCOUNT." + account + "." + std::string(what);
 }
 
-system_worker_handle::behavior_type system_worker(system_worker_handle::pointer) {
+// The unit is for CAF, which refers to null when a function has no argument of its own.
+system_worker_handle::behavior_type system_worker(system_worker_handle::pointer, caf::unit_t) {
   return {[](const system_job_ptr& job) {
     taken_over(job.get());
     (*job)();
@@ -57,7 +58,7 @@ system_service::~system_service() = default;
 
 void system_service::open(std::vector<hub_handle> hubs) {
   hubs_ = std::move(hubs);
-  worker_ = parts_.system->spawn<caf::detached + caf::hidden>(system_worker);
+  worker_ = parts_.system->spawn<caf::detached + caf::hidden>(system_worker, caf::unit);
   const auto id = client_id{parts_.context->next_client_id.fetch_add(1)};
   client_ = routing::spawn_internal_client(*parts_.home, "system", id);
   routing::run_on(client_.handle, [self = shared_from_this()](routing::internal_client& c) {
