@@ -144,7 +144,18 @@ result<observe::subs_snapshot> monitor_bridge::subscriptions(const http::subs_re
   return all;
 }
 
-result<observe::actor_snapshot> monitor_bridge::actors() { return node_.actors(); }
+result<observe::actor_snapshot> monitor_bridge::actors() {
+  auto tree = node_.actors();
+  if (!tree || monitor_port_ == 0) return tree;
+  // It has a thread of its own; that it asks shows that it runs.
+  observe::actor_snapshot monitor;
+  monitor.kind = "monitor";
+  monitor.name = "monitor of port " + std::to_string(monitor_port_);
+  monitor.state = "running";
+  monitor.uptime = observe::wall_now() - start_;
+  tree->children.push_back(std::move(monitor));
+  return tree;
+}
 
 observe::health_snapshot monitor_bridge::health(const http::health_request& q) {
   if (q.js_enabled)

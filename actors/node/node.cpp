@@ -499,6 +499,13 @@ result<observe::actor_snapshot> node::actors() {
       answer = *r;
     },
     [&](const caf::error& e) { answer = no_answer(e, *p_->system); });
+  if (!answer) return answer;
+  self->request(p_->signals, answer_within, describe_query{}).receive(
+    [&](const actor_report_ptr& r) {
+      taken_over(r.get());
+      answer->children.push_back(*r);
+    },
+    [](const caf::error&) {});  // it ends a moment before the node
   return answer;
 }
 

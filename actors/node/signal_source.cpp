@@ -41,7 +41,17 @@ signal_source::~signal_source() {
 
 caf::behavior signal_source::make_behavior() {
   slot_ = home().watch(fd_, EPOLLIN, this, this);
-  return {[](caf::unit_t) {}};
+  return {
+    [this](const describe_query&) {
+      auto answer = std::make_shared<observe::actor_snapshot>();
+      answer->kind = "signals";
+      answer->name = "signals of the process";
+      answer->state = fd_ >= 0 ? "running" : "failed";
+      answer->uptime = std::chrono::steady_clock::now().time_since_epoch() - started_;
+      handed_over(answer.get());
+      return actor_report_ptr(std::move(answer));
+    },
+  };
 }
 
 void signal_source::on_exit() {

@@ -24,6 +24,7 @@ protected:
 
 private:
   node_handle node_;
+  nanos started_ = std::chrono::steady_clock::now().time_since_epoch();
   int fd_ = -1;
   uint32_t slot_ = UINT32_MAX;
 };
