@@ -9,7 +9,7 @@ import os
 import signal
 import unittest
 
-from harness import Server, WireCase, connect_line, msg, pub, wait_until
+from harness import Server, WireCase, connect_line, msg, not_yet, pub, server_binary, wait_until
 from harness.shape import differences, shape
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
@@ -387,6 +387,28 @@ class Subsz(WireCase):
         grown = {k: after[k] - before[k] for k in ("num_subscriptions", "num_inserts", "num_removes")}
         self.assertEqual(grown, {"num_subscriptions": 1, "num_inserts": 2, "num_removes": 1})
         self.assertNotIn("subscriptions_list", after)
+
+
+@unittest.skipUnless(not_yet.is_troupe(server_binary()), "a page of Troupe's own")
+class Actors(WireCase):
+    monitor = True
+
+    def test_tree(self):
+        self.client().fence()
+        status, _, body = self.server.http("/actorz")
+        self.assertEqual(status, 200)
+        kinds = {}
+
+        def walk(actor):
+            kinds.setdefault(actor["kind"], []).append(actor)
+            for child in actor.get("children", []):
+                walk(child)
+
+        walk(json.loads(body)["root"])
+        for kind in ("node", "listener", "reactor", "shard", "clients", "connection", "signals", "monitor"):
+            self.assertIn(kind, kinds)
+            for actor in kinds[kind]:
+                self.assertEqual(actor["state"], "running", actor)
 
 
 if __name__ == "__main__":
