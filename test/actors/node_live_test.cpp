@@ -70,7 +70,7 @@ TEST_CASE("live node: spreads its clients over the reactors and reports them", "
   CHECK(per_reactor == std::map<unsigned, int>{{0, 3}, {1, 3}, {2, 3}});
   auto tree = n.it.actors();
   REQUIRE(tree);
-  CHECK(tree->children.size() == 4);
+  CHECK(tree->children.size() == 5);
   // To be looked at changes nothing: interest and messages still cross the reactors.
   clients[1]->send("SUB after 1\r\n");
   clients[1]->sync();
