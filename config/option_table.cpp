@@ -136,7 +136,7 @@ constexpr option_row top[] = {
     {"", "ocsp_cache", any, "local", live, unbuilt, "Cache of OCSP answers.", "ocsp_cache"},
     {"", "proxy_protocol", boolean, "false", restart, unbuilt, "Expect a PROXY header.", "",
      &o::proxy_protocol},
-    {"", "proxies", map, "", live, unbuilt_security, "Trusted proxies.", "proxies"},
+    {"", "proxies", map, "", live, built, "Trusted proxies.", "proxies"},
     {"", "default_sentinel", text, "", live, built, "JWT of clients that present nothing."},
     {"", "operator operators root roots root_operator root_operators", any, "", restart,
      built, "Operator JWTs that are trusted."},

@@ -95,6 +95,7 @@ public:
     for (const config::user_options& u : o.authorization.users) add(u);
     auto single = std::make_shared<user_rules>();
     single->name = token_.empty() ? single_user_ : std::string(redacted);
+    single->proxy_required = proxy_required_;
     single->secret_digest = digest_text(token_.empty() ? single_pass_ : token_);
     if (o.authorization.default_permissions && users_.empty() && nkeys_.empty())
       limit(*single, *o.authorization.default_permissions);
@@ -124,9 +125,9 @@ public:
           return admit(it->second, q, it->first);
       return check_user(q, std::move(shown));
     }
+    if (proxy_required_ && q.proxy_key.empty()) return refuse_proxy(std::move(shown));
     if (!token_.empty()) return check_secret(token_, q.who.auth_token, single_rules_, true, shown);
     if (!single_user_.empty()) {
-      if (proxy_required_ && q.proxy_key.empty()) return refuse_proxy(std::move(shown));
       auth_decision d = check_secret(single_pass_, q.who.pass, single_rules_,
                                      same(single_user_, q.who.user), shown);
       if (q.who.user == single_user_) d.known = single_user_;
@@ -177,6 +178,7 @@ private:
     rules->nkey = u.nkey;
     rules->account = u.account.empty() ? std::string(default_account) : u.account;
     rules->secret_digest = digest_text(u.password);
+    rules->proxy_required = u.proxy_required || proxy_required_;
     if (u.perms) limit(*rules, *u.perms);
     entry e{std::move(rules), u.password, u.allowed_connection_types,
             u.proxy_required || proxy_required_};

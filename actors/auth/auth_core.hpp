@@ -58,6 +58,7 @@ struct user_rules {
   /// Whether a service answers logins in this account, and whether this is one or is a user.
   callout_part callout = callout_part::none;
   bool by_callout = false;  // a service let it in
+  bool proxy_required = false;
 };
 using user_rules_ptr = std::shared_ptr<const user_rules>;
 

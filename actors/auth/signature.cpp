@@ -36,4 +36,11 @@ bool signed_nonce(std::string_view public_key, std::string_view signature, std::
                      {reinterpret_cast<const uint8_t*>(sig->data()), sig->size()});
 }
 
+std::string signing_proxy(const std::vector<std::string>& trusted, std::string_view signature,
+                          std::string_view nonce) {
+  for (const std::string& key : trusted)
+    if (signed_nonce(key, signature, nonce)) return key;
+  return {};
+}
+
 } // namespace troupe

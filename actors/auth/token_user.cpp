@@ -49,6 +49,7 @@ std::shared_ptr<user_rules> rules_of(const user_claims& user, int64_t expires_at
   rules->name_tag = user.data.name;
   rules->tags = user.tags;
   rules->expires_at_s = expires_at_s;
+  rules->proxy_required = user.limits.proxy_required;
   rules->listed = to_permissions(user.limits.permissions);
   if (!rules->listed) rules->listed = default_permissions;
   if (rules->listed) rules->permissions = permission_set::make(*rules->listed);

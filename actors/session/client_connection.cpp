@@ -75,11 +75,19 @@ client_connection::behavior_type client_connection::make_behavior() {
   };
 }
 
+bool client_connection::still_through_trusted_proxy(const node_policy& policy) const {
+  if (!profile_ || profile_->proxy_key.empty()) return true;
+  const std::vector<std::string>& keys = policy.options->trusted_proxies;
+  return std::find(keys.begin(), keys.end(), profile_->proxy_key) != keys.end();
+}
+
 void client_connection::obey(const node_policy& policy) {
   core_.use(&policy.settings_of(kind_));
   choose_trace();
   if (state_ != state::open) return;
   if (!still_pinned(policy)) return close(closed_reason::tls_handshake_failure);
+  if (!still_through_trusted_proxy(policy))
+    return core_.end(err_text::authorization_violation, closed_reason::proxy_not_trusted);
   renew_rules(policy.auth_of(kind_));
   apply_bounds();
   follow_account();

@@ -91,6 +91,7 @@ private:
     std::string user;                 // as monitoring shows it
     std::string identity;             // "user:app", as the log shows it
     std::string nonce;                // as INFO told
+    std::string proxy_key;            // of the trusted proxy that it came through
     user_rules_ptr rules;
     std::unique_ptr<permission_state> permissions;  // of a user who may not do everything
   };
@@ -145,6 +146,7 @@ private:
   auth_outcome admit(const auth_decision& decision);
   void warn_of_named_user(const connect_options& options, const user_rules& user);
   bool settles_later(const auth_decision& decision);
+  bool still_through_trusted_proxy(const node_policy& policy) const;
   bool bind(routing::account_ptr account, bool limited);
   void take_rules(user_rules_ptr rules);
   void apply_bounds();

@@ -91,6 +91,7 @@ observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
     s.lang = profile_->lang;
     s.version = profile_->version;
     s.authorized_user = profile_->user;
+    s.proxy_key = profile_->proxy_key;
     if (profile_->rules) {
       const user_rules& rules = *profile_->rules;
       s.issuer_key = rules.issuer_key;

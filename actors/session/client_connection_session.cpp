@@ -9,6 +9,7 @@
 #include <ctime>
 #include <utility>
 
+#include "actors/auth/signature.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/reactor/tls_session.hpp"
 #include "actors/session/client_hub.hpp"
@@ -25,6 +26,12 @@ namespace troupe {
 namespace {
 
 constexpr size_t nonce_bytes = 11;
+
+auth_decision refuse_strange_proxy() {
+  auth_decision d = auth_decision::refuse("proxy is not trusted");
+  d.reason = closed_reason::proxy_not_trusted;
+  return d;
+}
 
 } // namespace
 
@@ -56,6 +63,12 @@ auth_outcome client_connection::authenticate(const connect_options& options, boo
   request.client_id = value(id_);
   if (const tls_session* tls = transport_->tls()) request.certificate = tls->identity;
   if (profile_) request.nonce = profile_->nonce;
+  const std::vector<std::string>& proxies = hub_.policy().options->trusted_proxies;
+  if (!options.proxy_sig.empty() && !proxies.empty()) {
+    request.proxy_key = signing_proxy(proxies, options.proxy_sig, request.nonce);
+    who().proxy_key = request.proxy_key;
+    if (request.proxy_key.empty()) return admit(refuse_strange_proxy());
+  }
   const auth_decision decision = hub_.policy().auth_of(kind_).check(request);
   if (decision.what == auth_decision::outcome::accepted && request.certificate)
     warn_of_named_user(options, *decision.user);
@@ -153,6 +166,8 @@ void client_connection::renew_rules(const authenticator& auth) {
   if (!now && !auth.refuses_aloud(*profile_->rules)) return close(closed_reason::client_closed);
   if (!now)
     return core_.end(err_text::authorization_violation, closed_reason::authentication_failure);
+  if (now->proxy_required && profile_->proxy_key.empty())
+    return core_.end(err_text::authorization_violation, closed_reason::proxy_required);
   if (now == profile_->rules) return;
   const bool same_permissions = now->listed == profile_->rules->listed
                                 && now->callout == profile_->rules->callout;

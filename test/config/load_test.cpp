@@ -142,10 +142,7 @@ TEST_CASE("load: protection that is asked for but not built is an error", "[conf
   };
   for (auto& [text, option] : std::vector<golden>{
            {"tls { ocsp_peer: true }", "tls.ocsp_peer"},
-           {"ocsp: true", "ocsp"},
-           {"proxies { trusted: [{key: "
-            "\"UCNGL4W5QX66CFX6A6DCBVDH5VOHMI7B2UZZU7TXAUQQSI2JPHULCKBR\"}] }", "proxies"},
-           {"authorization { proxy_required: true }", "authorization.proxy_required"}}) {
+           {"ocsp: true", "ocsp"}}) {
     INFO(text);
     auto refused = loaded(text);
     REQUIRE(refused.errors.size() == 1);
