@@ -61,7 +61,9 @@ class Profile(WireCase):
         worker = threading.Thread(target=load)
         worker.start()
         try:
+            before = self.server.cpu_seconds()
             status, data = self.get("/debug/pprof/profile?seconds=1")
+            self.busy = self.server.cpu_seconds() - before
         finally:
             stop.set()
             worker.join()
@@ -72,7 +74,8 @@ class Profile(WireCase):
         data = self.profile_under_load()
         samples, maps, period = read_profile(data)
         self.assertEqual(period, 10000)
-        self.assertGreater(sum(n for n, _ in samples), 3)
+        # One sample for each 10 ms of processor time; a machine that is busy otherwise gives little of it.
+        self.assertGreaterEqual(sum(n for n, _ in samples), max(1, int(self.busy * 100 / 4)))
         executable = [tuple(int(x, 16) for x in m) for m in
                       re.findall(rf"^(\w+)-(\w+) r-xp .*{re.escape(os.path.basename(server_binary()))}$", maps, re.M)]
         self.assertTrue(executable)
