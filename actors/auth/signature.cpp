@@ -14,6 +14,9 @@ namespace {
 std::optional<std::string> decode_signature(std::string_view text) {
   constexpr size_t longest = 512;
   if (text.size() > longest) return {};
+  // libsodium takes some bytes above 0x7f for digits.
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) > 0x7f) return {};
   for (int variant : {sodium_base64_VARIANT_URLSAFE_NO_PADDING, sodium_base64_VARIANT_ORIGINAL}) {
     std::string raw(text.size(), '\0');
     size_t n = 0;

@@ -150,6 +150,12 @@ std::string base64url_encode(std::string_view bytes) {
 }
 
 std::optional<std::string> base64url_decode(std::string_view text) {
+  // libsodium takes some bytes above 0x7f for digits.
+  const auto is_digit = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'
+           || c == '_';
+  };
+  if (!std::all_of(text.begin(), text.end(), is_digit)) return {};
   std::string out(text.size() / 4 * 3 + 3, '\0');
   size_t written = 0;
   if (sodium_base642bin(reinterpret_cast<unsigned char*>(out.data()), out.size(), text.data(),

@@ -30,7 +30,7 @@ struct permission_model {
   }
 
   static bool same_queue(std::string_view queue, std::string_view pattern) {
-    return queue == pattern || (has_wildcard(pattern) && matches_filter(queue, pattern));
+    return queue == pattern || (has_wildcard(pattern) && is_subset_match(queue, pattern));
   }
   bool denies(std::string_view literal, std::string_view queue) const {
     for (const auto& [subject, q] : deny) {
