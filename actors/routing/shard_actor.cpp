@@ -47,7 +47,7 @@ shard_actor::behavior_type shard_actor::make_behavior() {
   return {
     [this](const shard_peers_ptr& peers) {
       peers_ = peers;
-      if (core_.has_interest_changes()) home().publish_later(*this);
+      if (core_.has_interest_changes()) publish_at_turn_end();
     },
     [this](const interest_batch_ptr& batch) {
       for (const interest_change& change : batch->changes) core_.apply(batch->from, change);
@@ -70,7 +70,7 @@ subscription* shard_actor::subscribe(subscriber* owner, std::string_view subject
     counters_->subscriptions.add(1);
     traffic_.subscriptions.add(1);
   }
-  if (core_.has_interest_changes()) home().publish_later(*this);
+  if (core_.has_interest_changes()) publish_at_turn_end();
   return sub;
 }
 
@@ -79,7 +79,7 @@ void shard_actor::unsubscribe(subscription* sub) {
   core_.unsubscribe(sub);
   counters_->subscriptions.sub(1);
   traffic_.subscriptions.sub(1);
-  if (core_.has_interest_changes()) home().publish_later(*this);
+  if (core_.has_interest_changes()) publish_at_turn_end();
 }
 
 void shard_actor::unsubscribe_all(std::span<subscription* const> subs) {
@@ -88,7 +88,7 @@ void shard_actor::unsubscribe_all(std::span<subscription* const> subs) {
   core_.unsubscribe_all(subs);
   counters_->subscriptions.sub(static_cast<int64_t>(subs.size()));
   traffic_.subscriptions.sub(static_cast<int64_t>(subs.size()));
-  if (core_.has_interest_changes()) home().publish_later(*this);
+  if (core_.has_interest_changes()) publish_at_turn_end();
 }
 
 // -- publishing ------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ bool shard_actor::deliver_to_member(const queue_match& q, const message& m, uint
 void shard_actor::expire_later(subscription& sub) {
   if (std::find(expired_.begin(), expired_.end(), &sub) != expired_.end()) return;
   expired_.push_back(&sub);
-  home().publish_later(*this);
+  publish_at_turn_end();
 }
 
 void shard_actor::forget_expired(const subscription* sub) { std::erase(expired_, sub); }
@@ -219,12 +219,22 @@ void shard_actor::forward(const message& m, uint64_t plain_targets, producer* fr
 delivery_batch& shard_actor::batch_for(reactor_index target) {
   if (!outgoing_[target]) {
     outgoing_[target] = std::make_shared<delivery_batch>(home().index(), home().buffers());
-    home().publish_later(*this);
+    publish_at_turn_end();
   }
   return *outgoing_[target];
 }
 
+/// The reactor knows hooks by their address: the shard stays there until it was called, though its
+/// account may end meanwhile.
+void shard_actor::publish_at_turn_end() {
+  if (queued) return;
+  until_published_ = caf::strong_actor_ptr(ctrl());
+  home().publish_later(*this);
+}
+
 void shard_actor::at_turn_end() {
+  const caf::strong_actor_ptr until_done = std::move(until_published_);
+  until_published_ = nullptr;
   if (!expired_.empty()) remove_expired();
   if (!peers_) return;  // the introduction is on its way; what waits here goes then
   if (core_.has_interest_changes()) {

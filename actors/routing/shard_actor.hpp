@@ -117,6 +117,7 @@ private:
   bool deliver_queue(const queue_match& q, const message& m, uint8_t hops);
   bool deliver_to_member(const queue_match& q, const message& m, uint64_t start);
   bool deliver_one(subscription& sub, const message& m);
+  void publish_at_turn_end();
   void remove_expired();
   void forget_expired(const subscription* sub);
   bool serve(const message& m, producer* from, const request_chain* chain);
@@ -134,6 +135,7 @@ private:
   std::shared_ptr<observe::reactor_counters> counters_;
   observe::account_traffic traffic_;
   shard_peers_ptr peers_;
+  caf::strong_actor_ptr until_published_;  // itself, while the reactor has it among its hooks
   std::shared_ptr<const account_links> links_;
   exchange* exchange_ = nullptr;
   std::vector<delivery_batch_ptr> outgoing_;   // by target reactor
