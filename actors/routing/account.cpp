@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "actors/observe/logger.hpp"
 #include "actors/routing/exchange.hpp"
 
 namespace troupe::routing {
@@ -205,8 +206,10 @@ account_links_ptr account_directory::make_links(account& of) {
     std::vector<weighted_destination> destinations;
     for (const config::mapping_destination& d : m.destinations)
       destinations.push_back({d.subject, d.weight, d.cluster});
-    // The configuration was checked; what a JWT says wrongly is left out.
-    if (auto added = links->mappings.add(m.source, destinations); !added) continue;
+    // The configuration was checked; a JWT may say anything.
+    if (auto added = links->mappings.add(m.source, destinations); !added)
+      log::warn("Account {}: mapping of {} is left out: {}", of.name(), m.source,
+                added.error().context);
   }
   return links;
 }

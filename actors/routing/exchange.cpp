@@ -9,6 +9,7 @@
 #include "actors/routing/message_trace.hpp"
 #include "protocol/compress/content.hpp"
 #include "protocol/headers.hpp"
+#include "protocol/text.hpp"
 
 namespace troupe::routing {
 
@@ -51,13 +52,6 @@ uint64_t token_of(std::string_view text) {
     n = n * digits.size() + digit;
   }
   return n;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
-  return a.size() == b.size()
-         && std::equal(a.begin(), a.end(), b.begin(),
-                       [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 } // namespace
@@ -133,7 +127,7 @@ std::string exchange::with_requester(const message& m, const std::string& who, b
   const std::string_view first_line = m.headers().substr(0, m.headers().find("\r\n"));
   if (first_line.size() > header_version.size()) block = std::string(first_line) + "\r\n";
   while (auto field = lines.next()) {
-    if (equal_ignoring_case(field->key, requester_header)) continue;
+    if (same_ignoring_case(field->key, requester_header)) continue;
     block.append(field->key).append(": ").append(field->value).append("\r\n");
   }
   block.append(requester_header).append(": ").append(who).append("\r\n\r\n");

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 
+#include "actors/observe/snapshots.hpp"
 #include "protocol/headers.hpp"
 #include "protocol/json/writer.hpp"
+#include "protocol/text.hpp"
 #include "protocol/time_text.hpp"
 
 namespace troupe::routing {
@@ -15,14 +16,7 @@ namespace {
 constexpr std::string_view traceparent = "traceparent";
 constexpr int client_kind = 0;  // as in the Go server
 
-int64_t wall_ns() { return std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); }
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size()
-         && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
-}
+int64_t wall_ns() { return observe::wall_now().time_since_epoch().count(); }
 
 /// "00-<trace>-<parent>-01"
 bool is_sampled(std::string_view parent) {
@@ -35,15 +29,8 @@ bool is_sampled(std::string_view parent) {
          && n <= highest && (n & 1) != 0;
 }
 
-std::string_view trimmed(std::string_view s) {
-  const size_t last = s.find_last_not_of(" \t");
-  s = s.substr(0, last == std::string_view::npos ? 0 : last + 1);
-  const size_t first = s.find_first_not_of(" \t");
-  return first == std::string_view::npos ? std::string_view{} : s.substr(first);
-}
-
 bool is_yes(std::string_view text) {
-  return text == "1" || equal_ignoring_case(text, "true") || equal_ignoring_case(text, "on");
+  return text == "1" || same_ignoring_case(text, "true") || same_ignoring_case(text, "on");
 }
 
 class note {
@@ -79,8 +66,8 @@ bool may_ask_for_trace(std::string_view block) {
     const std::string_view line = block.substr(at + 1);
     if (line.empty()) return false;
     if (line[0] == 'N' && line.starts_with(trace_destination_header)) return true;
-    if (lower(line[0]) == 't' && line.size() > traceparent.size()
-        && equal_ignoring_case(line.substr(0, traceparent.size()), traceparent))
+    if ((line[0] | 0x20) == 't' && line.size() > traceparent.size()
+        && same_ignoring_case(line.substr(0, traceparent.size()), traceparent))
       return true;
   }
   return false;
@@ -91,9 +78,9 @@ trace_request read_trace_request(std::string_view block) {
   bool has_destination = false, has_parent = false, says_only = false;
   header_cursor lines(block);
   while (auto field = lines.next()) {
-    const std::string_view value = trimmed(field->value);
+    const std::string_view value = trim_blanks(field->value);
     if (field->key.empty() || value.empty()) continue;
-    if (equal_ignoring_case(field->key, traceparent)) {
+    if (same_ignoring_case(field->key, traceparent)) {
       has_parent = has_parent || is_sampled(value);
     } else if (field->key == trace_destination_header && !has_destination) {
       if (value == tracing_is_off) return {};

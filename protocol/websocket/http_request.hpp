@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/text.hpp"
+
 namespace troupe::websocket {
 
 /// A head longer than this is refused. Room for a JWT in a cookie, no room for more.
@@ -43,12 +45,6 @@ struct parsed_head {
 /// Reads the head at the front of `in`. `scanned`: how many bytes an earlier call has seen without
 /// finding the end; it is kept up to date.
 parsed_head parse_head(std::string_view in, size_t& scanned);
-
-/// Whether two texts differ in nothing but the case of ASCII letters.
-bool same_ignoring_case(std::string_view a, std::string_view b);
-
-/// Without the blanks and tabs at both ends.
-std::string_view trim_blanks(std::string_view text);
 
 /// Whether it is a name in HTTP's sense: not empty, letters, digits and !#$%&'*+-.^_`|~.
 bool is_http_token(std::string_view text);
