@@ -44,6 +44,12 @@ std::optional<int64_t> integer(std::string_view text) {
   return n;
 }
 
+/// N of "$N". Others use such tokens for themselves: not a number is not an error but plain text.
+std::optional<int64_t> placeholder(std::string_view token) {
+  if (token.size() < 2 || token[0] != '$') return {};
+  return integer(token.substr(1));
+}
+
 std::optional<int64_t> argument(std::string_view text) { return integer(trim(text, " ")); }
 
 /// A number that has to fit 32 bits upwards; below it wraps, as in the Go server.
@@ -187,12 +193,9 @@ result<subject_transform::call> subject_transform::parse_token(std::string_view 
   call plain;
   plain.text = token;
   if (token == any_tail) plain.what = function::tail;
-  if (token.size() > 1 && token[0] == '$') {
-    // Others use such tokens for themselves: not a number is not an error.
-    if (const auto index = integer(token.substr(1))) {
-      plain.what = function::wildcard;
-      plain.wildcards = {*index};
-    }
+  if (const auto index = placeholder(token)) {
+    plain.what = function::wildcard;
+    plain.wildcards = {*index};
     return plain;
   }
   if (!is_call(token)) return plain;
@@ -369,10 +372,9 @@ std::string without_placeholders(std::string_view destination) {
   std::string out;
   for (const std::string_view token : subject_tokens{destination}) {
     if (!out.empty()) out += token_separator;
-    const bool numbered = token.size() > 1 && token[0] == '$' && token[1] >= '1' && token[1] <= '9';
     const auto parts = is_call(token) ? take_apart(token) : std::nullopt;
     const bool named = parts && (parts->name == "wildcard" || parts->name == "Wildcard");
-    out += numbered || named ? any_token : token;
+    out += placeholder(token) || named ? any_token : token;
   }
   return out;
 }
