@@ -62,7 +62,7 @@ public:
   session(Stream stream, const monitor_server::handler& handle, const monitor_config& limits,
           session_list& peers, tls_context_ptr tls)
       : tls_(std::move(tls)), stream_(std::move(stream)), handle_(handle), limits_(limits),
-        peers_(peers), place_(peers.all.insert(peers.all.end(), this)) {}
+        peers_(peers), place_(peers.all.insert(peers.all.end(), this)), deadline_(stream_.get_executor()) {}
   ~session() override {
     release();
     peers_.all.erase(place_);
@@ -82,6 +82,7 @@ public:
 
   void close() override {
     error_code ignored;
+    deadline_.cancel();
     lowest().cancel();
     lowest().socket().shutdown(tcp::socket::shutdown_both, ignored);
     lowest().socket().close(ignored);
@@ -94,8 +95,17 @@ private:
 
   void release() { peers_.answer_bytes -= std::exchange(my_answer_bytes_, 0); }
 
+  /// Takes a request within the time for it. The timer is not the stream's, which would close the
+  /// socket: whoever sends too slowly is told so.
   void read_first() {
-    lowest().expires_after(limits_.request_timeout);
+    lowest().expires_never();
+    late_ = false;
+    deadline_.expires_after(limits_.request_timeout);
+    deadline_.async_wait([self = this->shared_from_this(), turn = ++turn_](error_code stopped) {
+      if (stopped || turn != self->turn_) return;
+      self->late_ = true;
+      self->lowest().cancel();
+    });
     read();
   }
 
@@ -120,6 +130,13 @@ private:
   }
 
   void on_read(error_code ec) {
+    ++turn_;
+    deadline_.cancel();
+    auto refused = [](int status, const char* text) {
+      return response{status, "text/plain; charset=utf-8", text, false, false, {}};
+    };
+    if (ec && late_ && (parser_->got_some() || buffer_.size() > 0))
+      return answer(refused(408, "408 Request Timeout"), false);
     if (!ec) {
       auto& request = parser_->get();
       auto target = request.target();
@@ -129,9 +146,6 @@ private:
         ec.category() == beast::http::make_error_code(beast::http::error::end_of_stream).category()
         && ec != beast::http::error::end_of_stream && ec != beast::http::error::partial_message;
     if (!broken_request) return close();
-    auto refused = [](int status, const char* text) {
-      return response{status, "text/plain; charset=utf-8", text, false, false, {}};
-    };
     if (ec == beast::http::error::header_limit || ec == beast::http::error::buffer_overflow)
       return answer(refused(431, "431 Request Header Fields Too Large"), false);
     if (ec == beast::http::error::body_limit)
@@ -183,6 +197,9 @@ private:
   session_list& peers_;
   std::list<session_base*>::iterator place_;
   size_t my_answer_bytes_ = 0;
+  asio::steady_timer deadline_; // of the request being read
+  uint64_t turn_ = 0;           // tells a timer that came too late
+  bool late_ = false;
 };
 
 } // namespace

@@ -164,43 +164,4 @@ page_answer answer_page(pages& from, std::string_view page, std::string_view opt
   return refused(404, "no page of that name");
 }
 
-void page_worker::ask(std::string page, std::string options, done then) {
-  {
-    std::lock_guard lock(mutex_);
-    if (!stopped_ && waiting_.size() < waiting_max) {
-      waiting_.push_back({std::move(page), std::move(options), std::move(then)});
-      if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
-      wake_.notify_one();
-      return;
-    }
-  }
-  then(refused(503, "too many monitoring requests are waiting"));
-}
-
-void page_worker::run() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    wake_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
-    if (stopped_) return;
-    auto next = std::move(waiting_.front());
-    waiting_.pop_front();
-    lock.unlock();
-    next.then(answer_page(pages_, next.page, next.options));
-    lock.lock();
-  }
-}
-
-void page_worker::stop() {
-  std::deque<request> left;
-  {
-    std::lock_guard lock(mutex_);
-    stopped_ = true;
-    left.swap(waiting_);
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
-  for (auto& r : left)
-    r.then(refused(503, "the server is shutting down"));
-}
-
 } // namespace troupe::http

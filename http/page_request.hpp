@@ -6,13 +6,8 @@
 
 #include "http/pages.hpp"
 
-#include <condition_variable>
-#include <deque>
-#include <functional>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 
 namespace troupe::http {
 
@@ -30,38 +25,5 @@ struct page_answer {
 /// Error 400: the options are no JSON or of a wrong type; 500: what the page says of them, or the
 /// node did not answer. Threads: as `pages`.
 page_answer answer_page(pages& from, std::string_view page, std::string_view options);
-
-/// A thread that answers such requests one after the other, so that actors can ask and go on.
-class page_worker {
-public:
-  using done = std::function<void(page_answer)>;
-  static constexpr size_t waiting_max = 1024;
-
-  /// The pages must outlive the worker. The thread starts with the first request.
-  explicit page_worker(pages& from) : pages_(from) {}
-  ~page_worker() { stop(); }
-  page_worker(const page_worker&) = delete;
-  page_worker& operator=(const page_worker&) = delete;
-
-  /// Any thread; never waits. `then` is called on the worker's thread, or at once with error 503
-  /// when too many are waiting or the worker has stopped.
-  void ask(std::string page, std::string options, done then);
-  /// Answers what waits with error 503 and ends the thread. Not from `then`.
-  void stop();
-
-private:
-  struct request {
-    std::string page, options;
-    done then;
-  };
-  void run();
-
-  pages& pages_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<request> waiting_;
-  std::thread thread_;
-  bool stopped_ = false;
-};
 
 } // namespace troupe::http

@@ -117,6 +117,8 @@ account_as_options to_account_options(const operator_account& account,
   const account_claims& c = account.claims;
   o.name = account.key();
   o.nkey = account.key();
+  o.token = config::account_token{c.data.issuer, c.data.name, c.tags, c.data.expires,
+                                  {c.revocations.begin(), c.revocations.end()}};
   o.limits = to_limits(c.limits);
   o.default_permissions = account.default_permissions;
   for (const claim_export& e : c.exports) o.exports.push_back(to_export(e));

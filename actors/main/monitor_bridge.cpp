@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <unordered_map>
 
 #include "actors/observe/logger.hpp"
 #include "actors/session/node_context.hpp"
@@ -31,6 +32,22 @@ void add_failed(const observe::actor_snapshot& a, std::vector<observe::health_er
   }
   for (auto& child : a.children) add_failed(child, errors);
 }
+
+/// What accounts are called, each looked up once.
+class name_tags {
+public:
+  explicit name_tags(const routing::account_directory& accounts) : accounts_(accounts) {}
+  const std::string& operator()(const std::string& name) {
+    auto [it, fresh] = known_.try_emplace(name, name);
+    if (fresh)
+      if (const routing::account_ptr account = accounts_.find(name)) it->second = account->name_tag();
+    return it->second;
+  }
+
+private:
+  const routing::account_directory& accounts_;
+  std::unordered_map<std::string, std::string> known_;
+};
 
 } // namespace
 
@@ -72,19 +89,7 @@ result<observe::node_snapshot> monitor_bridge::node() {
 }
 
 result<observe::account_snapshot> monitor_bridge::snapshot_of(const routing::account& account) {
-  observe::account_snapshot s;
-  s.name = account.name();
-  s.is_system = account.is_system();
-  s.updated = start_;
-  s.rules = account.rules();
-  s.connections = account.connections();
-  s.total_connections = account.connections(); // open ones and leaf nodes, as upstream counts
-  const observe::account_traffic_totals traffic = account.traffic();
-  s.sent_msgs = static_cast<int64_t>(traffic.out_msgs);
-  s.sent_bytes = static_cast<int64_t>(traffic.out_bytes);
-  s.received_msgs = static_cast<int64_t>(traffic.in_msgs);
-  s.received_bytes = static_cast<int64_t>(traffic.in_bytes);
-  s.slow_consumers = static_cast<int64_t>(traffic.slow_consumers);
+  observe::account_snapshot s = account.snapshot();
   if (!account.shard_if_any(0)) return s;
   subs_query query;
   query.account = account.name();
@@ -116,12 +121,15 @@ result<observe::connections_snapshot> monitor_bridge::connections(
   if (!report) return report.error();
   s.open = std::move(report->open);
   s.closed = std::move(report->closed);
-  // An account without a tag of its own is shown by its name; a closed one's in $G is not shown.
-  for (auto& c : s.open)
-    if (c.name_tag.empty()) c.name_tag = c.account;
+  // A tag is its account's; a closed one's in $G is not shown.
+  name_tags tag_of(*node_.context().accounts);
+  for (auto& c : s.open) c.name_tag = tag_of(c.account);
   for (auto& c : s.closed) {
-    if (c.name_tag.empty() && c.account != routing::global_account) c.name_tag = c.account;
-    for (auto& sub : c.subs) sub.account = sub.account_tag = c.account;
+    c.name_tag = c.account == routing::global_account ? "" : tag_of(c.account);
+    for (auto& sub : c.subs) {
+      sub.account = c.account;
+      sub.account_tag = tag_of(c.account);
+    }
   }
   // The rings of the reactors, merged into one by the time of the end.
   std::sort(s.closed.begin(), s.closed.end(),
@@ -138,9 +146,10 @@ result<observe::subs_snapshot> monitor_bridge::subscriptions(const http::subs_re
   subs_query query;
   query.list = q.want_subs;
   query.account = q.account;
+  name_tags tag_of(*node_.context().accounts);
   auto all = node_.subscriptions(query);
   if (all)
-    for (auto& sub : all->subs) sub.account_tag = sub.account;
+    for (auto& sub : all->subs) sub.account_tag = tag_of(sub.account);
   return all;
 }
 

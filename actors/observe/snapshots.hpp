@@ -34,7 +34,6 @@ struct sub_snapshot {
   int64_t msgs = 0;
   int64_t max = 0; // 0: no auto-unsubscribe
   uint64_t cid = 0;
-  bool of_client = true;  // false: of a part of the node, or of another server
 };
 
 struct tls_peer_cert {
@@ -121,6 +120,7 @@ struct sublist_stats {
 struct subs_snapshot {
   sublist_stats stats;
   std::vector<sub_snapshot> subs; // filled only when the query asks
+  uint64_t counted = 0;           // for a query that counts
 };
 
 /// One node of the actor tree, as in /actorz.
@@ -145,12 +145,13 @@ struct listen_address {
 /// One account, as in /accountz and /accstatz.
 struct account_snapshot {
   std::string name;
+  std::string name_tag;  // of its token; empty: it has none
   bool is_system = false;
   int64_t connections = 0, leafnodes = 0, total_connections = 0;
   uint32_t subscriptions = 0;
   int64_t sent_msgs = 0, sent_bytes = 0, received_msgs = 0, received_bytes = 0;
   int64_t slow_consumers = 0;
-  wall_time updated{};
+  wall_time updated{};   // when its rules were last set
   sublist_stats stats;
   std::shared_ptr<const config::account_options> rules; // nullptr: none
 };

@@ -30,6 +30,31 @@ account::rules_ptr account::rules() const {
 void account::set_rules(rules_ptr rules) {
   std::lock_guard lock(mutex_);
   rules_ = std::move(rules);
+  updated_.store(observe::wall_now(), std::memory_order_relaxed);
+}
+
+std::string account::name_tag() const {
+  const rules_ptr now = rules();
+  return now->token && !now->token->name.empty() ? now->token->name : name();
+}
+
+observe::account_snapshot account::snapshot() const {
+  observe::account_snapshot s;
+  s.name = name();
+  s.name_tag = name_tag();
+  s.is_system = is_system();
+  s.updated = updated();
+  s.rules = rules();
+  s.connections = connections();
+  s.total_connections = s.connections;  // open ones and leaf nodes, as the NATS server counts
+  const observe::account_traffic_totals sum = traffic();
+  s.subscriptions = static_cast<uint32_t>(std::max<int64_t>(sum.subscriptions, 0));
+  s.sent_msgs = static_cast<int64_t>(sum.out_msgs);
+  s.sent_bytes = static_cast<int64_t>(sum.out_bytes);
+  s.received_msgs = static_cast<int64_t>(sum.in_msgs);
+  s.received_bytes = static_cast<int64_t>(sum.in_bytes);
+  s.slow_consumers = static_cast<int64_t>(sum.slow_consumers);
+  return s;
 }
 
 account_links_ptr account::links() const {

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/observe/snapshots.hpp"
 #include "actors/routing/import_core.hpp"
 #include "actors/routing/shard_actor.hpp"
 #include "config/options.hpp"
@@ -78,6 +79,12 @@ public:
   /// What the configuration says of it now; never nullptr. A reload replaces it.
   rules_ptr rules() const;
   void set_rules(rules_ptr rules);
+  /// When its rules were last set.
+  observe::wall_time updated() const { return updated_.load(std::memory_order_relaxed); }
+  /// What its token calls it, else its name.
+  std::string name_tag() const;
+  /// What a monitoring page shows, without what only its shards know.
+  observe::account_snapshot snapshot() const;
   /// What its shards should use; nullptr as long as there are none. Each is given it on its reactor
   /// (`refresh`).
   account_links_ptr links() const;
@@ -124,6 +131,7 @@ private:
   account_links_ptr links_;
   std::atomic<bool> ready_{false};
   bool closed_ = false;  // under spawn_mutex_
+  std::atomic<observe::wall_time> updated_{observe::wall_now()};
   std::vector<shard_handle> handles_;  // by reactor
   std::vector<shard_actor*> shards_;
   std::atomic<int64_t> connections_{0};

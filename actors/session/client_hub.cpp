@@ -11,6 +11,7 @@
 #include "actors/routing/exchange.hpp"
 #include "actors/session/client_connection.hpp"
 #include "protocol/client/go_quote.hpp"
+#include "protocol/subject/subject.hpp"
 
 namespace troupe {
 
@@ -49,9 +50,26 @@ void list_subscriptions(const routing::shard_actor& shard,
     one.msgs = static_cast<int64_t>(sub.delivered);
     one.max = static_cast<int64_t>(sub.max);
     one.cid = value(sub.owner->id());
-    one.of_client = sub.owner->kind() == connection_kind::client;
     list.push_back(std::move(one));
   });
+}
+
+/// Visits what could match the pattern only, as a literal subject's listeners or as filters within it.
+uint64_t count_subscriptions(const routing::shard_core& core, const std::string& pattern,
+                             const std::string& queue) {
+  uint64_t count = 0;
+  std::string filter;
+  const bool wild = has_wildcard(pattern);
+  core.reverse_match(pattern, [&](const routing::subscription& sub) {
+    if (sub.owner->kind() != connection_kind::client) return;
+    if (!queue.empty() && core.queue_of(sub) != queue) return;
+    if (wild) {
+      core.subject_of(sub, filter);
+      if (!is_subset_match(filter, pattern)) return;
+    }
+    ++count;
+  });
+  return count;
 }
 
 observe::actor_snapshot describe_shard(routing::shard_actor& shard, reactor_index reactor,
@@ -310,6 +328,10 @@ subs_report_ptr client_hub::report_subs(const subs_query& q) {
     if (!q.account.empty() && account->name() != q.account) continue;
     routing::shard_actor* shard = account->shard_if_any(home().index());
     if (!shard) continue;
+    if (!q.count_subject.empty()) {
+      answer->counted += count_subscriptions(shard->core(), q.count_subject, q.count_queue);
+      continue;
+    }
     add_stats(answer->stats, shard->core().get_stats());
     if (q.list) list_subscriptions(*shard, answer->subs);
   }

@@ -92,6 +92,9 @@ struct hub_report {
 struct subs_query {
   bool list = false;
   std::string account;  // empty: all
+  /// Counts clients' subscriptions instead: of the account, to whom a literal subject goes or whose
+  /// filter lies within one with wildcards.
+  std::string count_subject = {}, count_queue = {};
 };
 struct describe_query {};
 

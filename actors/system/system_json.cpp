@@ -1,8 +1,13 @@
 #include "actors/system/system_json.hpp"
 
+#include "actors/observe/snapshot_json.hpp"
+#include "protocol/base64.hpp"
 #include "protocol/time_text.hpp"
 
 namespace troupe {
+
+using observe::write_account_stat;
+using observe::write_kinds;
 
 namespace {
 
@@ -52,20 +57,11 @@ void write_event(json_writer& w, std::string_view type, const event_mark& event)
   w.member("timestamp", time_text(event.at));
 }
 
-void write_data(json_writer& w, std::string_view name, int64_t msgs, int64_t bytes,
-                bool by_link = false) {
+void write_data(json_writer& w, std::string_view name, int64_t msgs, int64_t bytes) {
   w.key(name);
   w.begin_object();
   w.member("msgs", msgs);
   w.member("bytes", bytes);
-  if (by_link)
-    for (auto link : {"gateways", "routes", "leafs"}) {
-      w.key(link);
-      w.begin_object();
-      w.member("msgs", 0);
-      w.member("bytes", 0);
-      w.end_object();
-    }
   w.end_object();
 }
 
@@ -95,29 +91,6 @@ void write_client(json_writer& w, const observe::connection_snapshot& c, bool go
   w.end_object();
 }
 
-void write_account(json_writer& w, const observe::account_snapshot& a) {
-  w.member("acc", a.name);
-  w.member("name", a.name);
-  w.member("conns", a.connections);
-  w.member("leafnodes", a.leafnodes);
-  w.member("total_conns", a.total_connections);
-  w.member("num_subscriptions", a.subscriptions);
-  write_data(w, "sent", a.sent_msgs, a.sent_bytes, true);
-  write_data(w, "received", a.received_msgs, a.received_bytes, true);
-  w.member("slow_consumers", a.slow_consumers);
-}
-
-void write_kinds(json_writer& w, std::string_view name, const observe::kind_counts& n) {
-  if (n.total() == 0) return;
-  w.key(name);
-  w.begin_object();
-  w.member("clients", n.clients);
-  w.member("routes", n.routes);
-  w.member("gateways", n.gateways);
-  w.member("leafs", n.leafs);
-  w.end_object();
-}
-
 void write_stats(json_writer& w, const server_stats& s) {
   const observe::reactor_snapshot& t = s.traffic;
   auto n = [](uint64_t count) { return static_cast<int64_t>(count); };
@@ -134,9 +107,9 @@ void write_stats(json_writer& w, const server_stats& s) {
   write_data(w, "received", n(t.in_msgs), n(t.in_bytes));
   write_data(w, "received_from_clients", n(t.in_client_msgs), n(t.in_client_bytes));
   w.member("slow_consumers", t.slow_consumers.total());
-  write_kinds(w, "slow_consumer_stats", t.slow_consumers);
+  if (t.slow_consumers.total() != 0) write_kinds(w, "slow_consumer_stats", t.slow_consumers);
   w.member_if("stale_connections", t.stale_connections.total());
-  write_kinds(w, "stale_connection_stats", t.stale_connections);
+  if (t.stale_connections.total() != 0) write_kinds(w, "stale_connection_stats", t.stale_connections);
   w.member_if("stalled_clients", t.stalls);
   w.member_if("active_servers", s.active_servers);
   w.member_if("gomaxprocs", s.drivers);
@@ -257,7 +230,7 @@ std::string account_connections_json(const server_card& server, const message_ma
     write_event(w, account_connections_type, event);
     w.key("server");
     write_server(w, server, mark);
-    write_account(w, account);
+    write_account_stat(w, account);
   });
 }
 
@@ -270,10 +243,19 @@ std::string account_statz_json(const server_card& server, wall_time now,
     w.begin_array();
     for (auto& a : accounts) {
       w.begin_object();
-      write_account(w, a);
+      write_account_stat(w, a);
       w.end_object();
     }
     w.end_array();
+  });
+}
+
+std::string profile_json(std::string_view bytes, std::string_view error) {
+  return object([&](json_writer& w) {
+    w.key("profile");
+    if (error.empty()) w.value(base64_encode(bytes));
+    else w.null();
+    w.member("error", error);
   });
 }
 

@@ -76,6 +76,9 @@ std::string account_connections_json(const server_card& server, const message_ma
 std::string account_statz_json(const server_card& server, wall_time now,
                                const std::vector<observe::account_snapshot>& accounts);
 
+/// The data of a PROFILEZ reply; an error goes without bytes.
+std::string profile_json(std::string_view bytes, std::string_view error);
+
 struct server_stats {
   wall_time start{};
   int64_t memory_bytes = 0;

@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "protocol/base64.hpp"
 #include "protocol/json/reader.hpp"
 #include "protocol/json/writer.hpp"
 
@@ -100,7 +101,7 @@ system_subject of_account(std::string_view rest) {
 
 // -- options ---------------------------------------------------------------------------------------
 
-enum class field_type : uint8_t { text, flag, integer, unsigned_integer, texts, sort_order, state };
+enum class field_type : uint8_t { text, bytes, flag, integer, unsigned_integer, texts, sort_order, state };
 
 /// One member of a request's options.
 struct field {
@@ -177,7 +178,7 @@ constexpr std::array<field, 2> ipqueuesz_fields{{{"all", flag}, {"filter", text}
 constexpr std::array<field, 2> raftz_fields{{{"account", text}, {"group", text}}};
 constexpr std::array<field, 1> client_fields{{{"cid", unsigned_integer}}};
 constexpr std::array<field, 3> nsubs_fields{
-  {{"acc", text}, {"subject", text}, {"queue", text}}};
+  {{"acc", text}, {"subject", text}, {"queue", bytes}}};
 
 const request_shape& shape_of(system_call call) {
   static constexpr std::array<request_shape, 20> shapes{{
@@ -210,6 +211,7 @@ const request_shape& shape_of(system_call call) {
 std::string_view go_type(field_type type) {
   switch (type) {
     case text: return "string";
+    case bytes: return "[]uint8";
     case flag: return "bool";
     case integer: return "int";
     case unsigned_integer: return "uint64";
@@ -286,6 +288,13 @@ private:
         if (!value.is_string()) return wrong();
         set_text(f, std::string(std::string_view(value)));
         return {};
+      case bytes: {
+        if (!value.is_string()) return wrong();
+        auto decoded = base64_decode(std::string_view(value));
+        if (!decoded) return error{errc::malformed, "illegal base64 data in " + std::string(f.name)};
+        set_text(f, std::move(*decoded));
+        return {};
+      }
       case flag:
         if (!value.is_bool()) return wrong();
         set_flag(f, bool(value));
@@ -299,6 +308,8 @@ private:
     const bool fits = f.type == unsigned_integer ? value.is_uint64() : value.is_int64();
     if (!fits) return mismatch(f, part, go_value(value), go_type(f.type));
     if (f.name == "cid") out_.cid = uint64_t(value);
+    else if (f.name == "debug") out_.debug = int64_t(value);
+    else if (f.name == "duration") out_.duration_ns = int64_t(value);
     return {};
   }
 
@@ -320,6 +331,7 @@ private:
     else if (f.name == "cluster") out_.filter.cluster = std::move(value);
     else if (f.name == "host") out_.filter.host = std::move(value);
     else if (f.name == "domain") out_.filter.domain = std::move(value);
+    else if (f.name == "name") out_.name = std::move(value);
     else if (f.name == "acc") out_.account = std::move(value);
     else if (f.name == "subject") out_.subject = std::move(value);
     else if (f.name == "queue") out_.queue = std::move(value);

@@ -1,4 +1,4 @@
-// What each request is answered. All of it runs on the service's thread.
+// What each request is answered. All of it runs on the service's threads.
 #include <caf/scoped_actor.hpp>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "actors/system/system_service.hpp"
 #include "protocol/json/reader.hpp"
 #include "protocol/subject/subject.hpp"
+#include "protocol/time_text.hpp"
 
 namespace troupe {
 
@@ -16,6 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr auto answer_within = 5s;
+constexpr auto longest_profile = 15s;
 
 constexpr int bad_request = 400, failed = 500;
 
@@ -113,14 +115,16 @@ void system_service::serve_page(const work& w) {
 }
 
 void system_service::serve_profile(const work& w) {
-  json_reader reader;
-  std::string_view name;
-  auto options = reader.read(w.body.empty() ? "{}" : std::string_view(w.body));
-  if (options && options->is_object() && options->at_key("name").get(name) != simdjson::SUCCESS) name = {};
-  std::string data = R"({"profile":null,"error":)";
-  append_json_string(data, name.empty() ? std::string("Profile name not specified")
-                                        : "Profile \"" + std::string(name) + "\" not found");
-  reply(w, data + '}');
+  const std::string& name = w.options.name;
+  const nanos span{w.options.duration_ns};
+  system_hooks::profile taken;
+  if (name.empty()) taken.error = "Profile name not specified";
+  else if (name == "cpu" && (span <= 0s || span > longest_profile))
+    taken.error =
+      "Duration " + go_duration_text(span.count()) + " should be between 0s and 15s";
+  else if (!parts_.hooks.take_profile) taken.error = "Profile \"" + name + "\" not found";
+  else taken = parts_.hooks.take_profile(name, w.options.debug, span);
+  reply(w, profile_json(taken.bytes, taken.error));
 }
 
 void system_service::serve_account_info(const work& w) {
@@ -136,7 +140,7 @@ void system_service::serve_account_statz(const work& w) {
   std::vector<observe::account_snapshot> list;
   auto add = [&](const routing::account_ptr& account) {
     if (account && (w.options.include_unused || account->connections() != 0))
-      list.push_back(snapshot_of(*account));
+      list.push_back(account->snapshot());
   };
   if (names.empty())
     for (const routing::account_ptr& account : parts_.context->accounts->all()) add(account);
@@ -149,7 +153,7 @@ void system_service::serve_account_statz(const work& w) {
 void system_service::serve_account_conns(const work& w) {
   const routing::account_ptr account = parts_.context->accounts->find(w.account);
   if (!account || account->connections() == 0) return;
-  answer(w.reply, account_connections_json(card(), mark(), new_event(), snapshot_of(*account)));
+  answer(w.reply, account_connections_json(card(), mark(), new_event(), account->snapshot()));
 }
 
 void system_service::send_statsz(const std::string& to) {
@@ -231,22 +235,19 @@ void system_service::serve_user_info(const work& w) {
 
 uint64_t system_service::count_subscribers(const std::string& account, const std::string& subject,
                                            const std::string& queue) {
+  if (!is_valid_subject(subject)) return 0;
   caf::scoped_actor self{*parts_.system};
   subs_query query;
-  query.list = true;
   query.account = account;
-  const bool wild = has_wildcard(subject);
+  query.count_subject = subject;
+  query.count_queue = queue;
   uint64_t count = 0;
-  auto counts = [&](const observe::sub_snapshot& sub) {
-    if (!sub.of_client || (!queue.empty() && sub.queue != queue)) return false;
-    return wild ? is_subset_match(sub.subject, subject) : matches_filter(subject, sub.subject);
-  };
   for (const hub_handle& hub : hubs_)
     self->request(hub, answer_within, query)
       .receive(
         [&](const subs_report_ptr& r) {
           taken_over(r.get());
-          count += static_cast<uint64_t>(std::count_if(r->subs.begin(), r->subs.end(), counts));
+          count += r->counted;
         },
         [](const caf::error&) {});
   return count;
@@ -282,6 +283,7 @@ void system_service::serve_subscribers(const work& w) {
 
 void system_service::serve_claims(const work& w) {
   if (!parts_.claims) return;
+  std::lock_guard one_at_a_time(claims_mutex_);
   claims_requests& claims = *parts_.claims;
   auto tell = [&](const claims_answer& a) {
     const std::string whom = a.account.empty() ? "" : " - " + a.account;

@@ -1,4 +1,4 @@
-// Events, timers, and how requests get to the service's thread.
+// Events, timers, and how requests get to the service's threads.
 #include "actors/system/system_service.hpp"
 
 #include <caf/send.hpp>
@@ -25,8 +25,9 @@ constexpr nanos tick_every = 5s;
 constexpr nanos first_statsz = 250ms;
 constexpr nanos statsz_every = 10s;
 constexpr nanos statsz_apart = 1s;
-/// Requests that may wait for the service's thread.
-constexpr int max_waiting = 1024;
+/// Requests that may wait, and threads that answer them.
+constexpr size_t max_waiting = 1024;
+constexpr size_t max_workers = 4;
 
 constexpr std::string_view account_auth_error_subject = "$SYS.ACCOUNT.CLIENT.AUTH.ERR";
 
@@ -58,7 +59,6 @@ system_service::~system_service() = default;
 
 void system_service::open(std::vector<hub_handle> hubs) {
   hubs_ = std::move(hubs);
-  worker_ = parts_.system->spawn<caf::detached + caf::hidden>(system_worker, caf::unit);
   const auto id = client_id{parts_.context->next_client_id.fetch_add(1)};
   client_ = routing::spawn_internal_client(*parts_.home, "system", id);
   routing::run_on(client_.handle, [self = shared_from_this()](routing::internal_client& c) {
@@ -89,9 +89,12 @@ void system_service::end_client() {
 
 void system_service::close() {
   silent_ = true;
-  std::lock_guard lock(working_);
+  std::unique_lock lock(jobs_mutex_);
   closed_ = true;
-  if (worker_) caf::anon_send_exit(worker_, caf::exit_reason::user_shutdown);
+  jobs_.clear();
+  none_runs_.wait(lock, [this] { return running_ == 0; });
+  for (const system_worker_handle& worker : workers_)
+    caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
 }
 
 // -- anywhere --------------------------------------------------------------------------------------
@@ -113,22 +116,6 @@ server_card system_service::card() const {
 event_mark system_service::new_event() {
   std::lock_guard lock(mutex_);
   return {event_ids_.next(), observe::wall_now()};
-}
-
-observe::account_snapshot system_service::snapshot_of(const routing::account& account) const {
-  observe::account_snapshot s;
-  s.name = account.name();
-  s.is_system = account.is_system();
-  s.connections = account.connections();
-  s.total_connections = s.connections;
-  const observe::account_traffic_totals traffic = account.traffic();
-  s.subscriptions = static_cast<uint32_t>(std::max<int64_t>(traffic.subscriptions, 0));
-  s.sent_msgs = static_cast<int64_t>(traffic.out_msgs);
-  s.sent_bytes = static_cast<int64_t>(traffic.out_bytes);
-  s.received_msgs = static_cast<int64_t>(traffic.in_msgs);
-  s.received_bytes = static_cast<int64_t>(traffic.in_bytes);
-  s.slow_consumers = static_cast<int64_t>(traffic.slow_consumers);
-  return s;
 }
 
 void system_service::answer(const std::string& to, std::string payload, content_encoding encoding) {
@@ -165,7 +152,13 @@ void system_service::publish_here(routing::account& to, std::string_view subject
 void system_service::connected(const observe::connection_snapshot& client) {
   const std::string subject = account_subject(client.account, "CONNECT");
   if (silent_ || !wanted(subject)) return;
-  publish_here(*account_, subject, connect_json(card(), mark(), new_event(), client));
+  publish_here(*account_, subject, connect_json(card(), mark(), new_event(), with_tag(client)));
+}
+
+observe::connection_snapshot system_service::with_tag(observe::connection_snapshot client) const {
+  if (const routing::account_ptr account = parts_.context->accounts->find(client.account))
+    client.name_tag = account->name_tag();
+  return client;
 }
 
 void system_service::disconnected(const observe::connection_snapshot& client) {
@@ -173,7 +166,8 @@ void system_service::disconnected(const observe::connection_snapshot& client) {
   if (silent_ || !wanted(subject)) return;
   event_mark event = new_event();
   if (client.stop) event.at = *client.stop;
-  publish_here(*account_, subject, disconnect_json(card(), mark(), event, client, client.reason));
+  publish_here(*account_, subject, 
+               disconnect_json(card(), mark(), event, with_tag(client), client.reason));
 }
 
 void system_service::refused(const observe::connection_snapshot& client, closed_reason reason,
@@ -206,7 +200,7 @@ void system_service::tell_account(routing::account& account) {
   const bool want_now = wanted(now), want_before = wanted(before);
   if (!want_now && !want_before) return;
   const event_mark event = new_event();
-  const observe::account_snapshot snapshot = snapshot_of(account);
+  const observe::account_snapshot snapshot = account.snapshot();
   if (want_before)
     publish_here(*account_, before, account_connections_json(card(), mark(), event, snapshot));
   if (want_now)
@@ -281,24 +275,46 @@ void system_service::on_statsz(nanos now) {
 }
 
 bool system_service::do_elsewhere(std::function<void()> job) {
-  if (waiting_.fetch_add(1) >= max_waiting) {
-    waiting_.fetch_sub(1);
-    return false;
+  std::lock_guard lock(jobs_mutex_);
+  if (closed_) return true;  // nobody waits for it any more
+  if (jobs_.size() >= max_waiting) return false;
+  jobs_.push_back(std::move(job));
+  if (!idle_workers_.empty()) {
+    const size_t index = idle_workers_.back();
+    idle_workers_.pop_back();
+    wake_worker(index);
+  } else if (workers_.size() < max_workers) {
+    workers_.push_back(parts_.system->spawn<caf::detached + caf::hidden>(system_worker, caf::unit));
+    wake_worker(workers_.size() - 1);
   }
-  auto task = std::make_shared<const std::function<void()>>(
-    [self = shared_from_this(), job = std::move(job)] {
-      self->waiting_.fetch_sub(1);
-      std::lock_guard lock(self->working_);
-      if (self->closed_) return;
-      try {
-        job();
-      } catch (const std::exception& e) {
-        log::error("System account: a request failed: {}", e.what());
-      }
-    });
-  handed_over(task.get());
-  caf::anon_send(worker_, std::move(task));
   return true;
+}
+
+void system_service::wake_worker(size_t index) {
+  auto task = std::make_shared<const std::function<void()>>(
+    [self = shared_from_this(), index] { self->work_off(index); });
+  handed_over(task.get());
+  caf::anon_send(workers_[index], std::move(task));
+}
+
+void system_service::work_off(size_t index) {
+  std::unique_lock lock(jobs_mutex_);
+  while (!closed_ && !jobs_.empty()) {
+    auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    ++running_;
+    lock.unlock();
+    try {
+      job();
+    } catch (const std::exception& e) {
+      log::error("System account: a request failed: {}", e.what());
+    }
+    job = nullptr;
+    lock.lock();
+    --running_;
+  }
+  idle_workers_.push_back(index);
+  if (running_ == 0) none_runs_.notify_all();
 }
 
 void system_service::on_request(const routing::internal_message& m) {

@@ -1,9 +1,9 @@
 // The system account of a node: answers requests on `$SYS.REQ`, and tells of connections, accounts,
 // statistics and the end.
 //
-// Requests come to an internal client on reactor 0 and are answered on a thread of their own, since
-// they ask all reactors and wait; replies go out through the internal client. What waits there is
-// bounded. Events of sessions are published on the session's own reactor, and built only where
+// Requests come to an internal client on reactor 0 and are answered on up to four threads, since they
+// ask all reactors and wait: one that takes long delays no other. Replies go out through the internal
+// client. What waits is bounded. Events of sessions are published on the session's own reactor, and built only where
 // somebody listens.
 //
 // Made before the first reactor runs; lives as long as the node.
@@ -14,6 +14,8 @@
 #include <caf/typed_actor.hpp>
 
 #include <atomic>
+#include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -33,7 +35,7 @@
 
 namespace troupe {
 
-/// What the process around the node contributes. Called on the service's own thread.
+/// What the process around the node contributes. Called on the service's threads, several at a time.
 struct system_hooks {
   struct usage {
     int64_t memory_bytes = 0;
@@ -48,6 +50,12 @@ struct system_hooks {
   /// A monitoring page by its name, "VARZ", for options in JSON. Not there: all are refused.
   std::function<page_answer(std::string_view page, std::string_view options)> page;
   std::function<usage()> measure;
+  struct profile {
+    std::string bytes;
+    std::string error;  // not empty: why there are no bytes
+  };
+  /// A profile by its name, "heap"; `span` is for "cpu" alone, which takes that long.
+  std::function<profile(std::string_view name, int64_t debug, nanos span)> take_profile;
 };
 
 struct system_parts {
@@ -63,7 +71,7 @@ struct system_parts {
   std::shared_ptr<claims_requests> claims;
 };
 
-/// Something that takes its time; done on the service's thread, one after the other.
+/// Something that takes its time; done on a thread of the service's.
 using system_job_ptr = std::shared_ptr<const std::function<void()>>;
 using system_worker_handle = caf::typed_actor<caf::reacts_to<system_job_ptr>>;
 
@@ -85,7 +93,7 @@ public:
   void announce_shutdown(std::function<void()> done);
   /// Any thread: ends the internal client; it must be gone before the shards are.
   void end_client();
-  /// Any thread but the service's: no request is worked on any more when it returns.
+  /// Any thread but the service's own: no request is worked on any more when it returns.
   void close();
 
   // session_events
@@ -115,11 +123,11 @@ private:
   server_card card() const;
   message_mark mark() { return {seq_.fetch_add(1) + 1, observe::wall_now()}; }
   event_mark new_event();
-  observe::account_snapshot snapshot_of(const routing::account& account) const;
   void answer(const std::string& to, std::string payload, content_encoding encoding = {});
 
   // On a session's reactor.
   bool wanted(std::string_view subject) const;
+  observe::connection_snapshot with_tag(observe::connection_snapshot client) const;
   void publish_here(routing::account& to, std::string_view subject, std::string_view payload);
   void tell_account(routing::account& account);
 
@@ -128,10 +136,12 @@ private:
   void on_tick(nanos now);
   void on_statsz(nanos now);
   bool do_elsewhere(std::function<void()> job);
+  void wake_worker(size_t index);
   static void tick_fired(void* self, nanos now);
   static void statsz_fired(void* self, nanos now);
 
-  // On the service's thread.
+  // On the service's threads.
+  void work_off(size_t index);
   void serve(work& w);
   void serve_page(const work& w);
   void serve_profile(const work& w);
@@ -154,14 +164,19 @@ private:
   routing::account_ptr account_;
   routing::spawned_internal_client client_;
   std::vector<hub_handle> hubs_;
-  system_worker_handle worker_;
   std::string stats_subject_;
   wall_time started_;
   std::atomic<uint64_t> seq_{0};
-  std::atomic<int> waiting_{0};  // jobs of the worker
   std::atomic<bool> silent_{false};
-  std::mutex working_;  // held while a job runs
-  bool closed_ = false;  // under working_
+
+  std::mutex jobs_mutex_;  // of what follows
+  std::deque<std::function<void()>> jobs_;
+  std::vector<system_worker_handle> workers_;  // made when they are needed
+  std::vector<size_t> idle_workers_;
+  size_t running_ = 0;
+  std::condition_variable none_runs_;
+  bool closed_ = false;
+  std::mutex claims_mutex_;  // the resolver is asked one thing after another
 
   mutable std::mutex mutex_;  // of what follows
   nuid event_ids_;

@@ -1,5 +1,6 @@
 #include "http/endpoints/accounts.hpp"
 
+#include "actors/observe/snapshot_json.hpp"
 #include "http/endpoints/account_rules.hpp"
 #include "http/render.hpp"
 
@@ -11,53 +12,45 @@ namespace {
 
 using observe::account_snapshot;
 
-void write_detail(json_writer& w, const account_snapshot& a, const std::string& system) {
+/// What the token of an account says; the token itself is never shown.
+void write_token(json_writer& w, const account_snapshot& a) {
+  const config::account_token* token = a.rules && a.rules->token ? &*a.rules->token : nullptr;
+  if (token) w.member_if("issuer_key", token->issuer);
+  w.member("name_tag", a.name_tag.empty() ? a.name : a.name_tag);
+  if (!token) return;
+  w.member_if("tags", token->tags);
+  if (token->revoked_users.empty()) return;
+  w.key("revoked_user");
+  w.begin_object();
+  for (auto& [key, since] : token->revoked_users)
+    w.member(key, format_time(wall_time(std::chrono::seconds(since))));
+  w.end_object();
+}
+
+bool expired(const account_snapshot& a, wall_time now) {
+  if (!a.rules || !a.rules->token || a.rules->token->expires_at_s == 0) return false;
+  return wall_time(std::chrono::seconds(a.rules->token->expires_at_s)) <= now;
+}
+
+void write_detail(json_writer& w, const account_snapshot& a, const std::string& system,
+                  wall_time now) {
   w.key("account_detail");
   w.begin_object();
   w.member("account_name", a.name);
   w.member("update_time", format_time(a.updated));
   w.member_if("is_system", a.is_system);
-  w.member("expired", false);
+  w.member("expired", expired(a, now));
   w.member("complete", true);
   w.member("jetstream_enabled", false);
   w.member("leafnode_connections", a.leafnodes);
   w.member("client_connections", a.connections);
   w.member("subscriptions", a.subscriptions);
   if (a.rules) write_account_rules(w, *a.rules, a.name, system);
-  w.member("name_tag", a.name);
+  write_token(w, a);
   w.key("sublist_stats");
   w.begin_object();
   write_sublist_stats(w, a.stats);
   w.end_object();
-  w.end_object();
-}
-
-void write_data(json_writer& w, std::string_view name, int64_t msgs, int64_t bytes) {
-  w.key(name);
-  w.begin_object();
-  w.member("msgs", msgs);
-  w.member("bytes", bytes);
-  for (auto link : {"gateways", "routes", "leafs"}) {
-    w.key(link);
-    w.begin_object();
-    w.member("msgs", 0);
-    w.member("bytes", 0);
-    w.end_object();
-  }
-  w.end_object();
-}
-
-void write_stat(json_writer& w, const account_snapshot& a) {
-  w.begin_object();
-  w.member("acc", a.name);
-  w.member("name", a.name);
-  w.member("conns", a.connections);
-  w.member("leafnodes", a.leafnodes);
-  w.member("total_conns", a.total_connections);
-  w.member("num_subscriptions", a.subscriptions);
-  write_data(w, "sent", a.sent_msgs, a.sent_bytes);
-  write_data(w, "received", a.received_msgs, a.received_bytes);
-  w.member("slow_consumers", a.slow_consumers);
   w.end_object();
 }
 
@@ -83,7 +76,7 @@ result<std::string> render_accountz(const accountz_options& options,
     w.member("server_id", node.server_id);
     w.member("now", format_time(now));
     w.member_if("system_account", node.system_account);
-    if (detail) return write_detail(w, *detail, node.system_account);
+    if (detail) return write_detail(w, *detail, node.system_account, now);
     std::vector<std::string> names;
     for (auto& account : node.accounts)
       names.push_back(account.name);
@@ -104,7 +97,11 @@ std::string render_accstatz(const accstatz_options& options, const observe::node
     w.key("account_statz");
     w.begin_array();
     for (auto& account : node.accounts)
-      if (wanted(account)) write_stat(w, account);
+      if (wanted(account)) {
+        w.begin_object();
+        observe::write_account_stat(w, account);
+        w.end_object();
+      }
     w.end_array();
   });
 }

@@ -1,5 +1,6 @@
 #include "http/endpoints/varz.hpp"
 
+#include "actors/observe/snapshot_json.hpp"
 #include "config/version.hpp"
 #include "http/render.hpp"
 
@@ -23,16 +24,6 @@ void write_map(json_writer& w, std::string_view name, const Map& m) {
   w.begin_object();
   for (auto& [key, value] : m)
     w.member(key, value);
-  w.end_object();
-}
-
-void write_kinds(json_writer& w, std::string_view name, const observe::kind_counts& counts) {
-  w.key(name);
-  w.begin_object();
-  w.member("clients", counts.clients);
-  w.member("routes", counts.routes);
-  w.member("gateways", counts.gateways);
-  w.member("leafs", counts.leafs);
   w.end_object();
 }
 
@@ -179,8 +170,8 @@ std::string render_varz(const varz_view& view) {
     if (!options.server_metadata.empty()) write_map(w, "metadata", options.server_metadata);
     write_map(w, "feature_flags", config::merged_feature_flags(options.feature_flags));
     w.member_if("system_account", view.node.system_account);
-    write_kinds(w, "slow_consumer_stats", sum.slow_consumers);
-    write_kinds(w, "stale_connection_stats", sum.stale_connections);
+    observe::write_kinds(w, "slow_consumer_stats", sum.slow_consumers);
+    observe::write_kinds(w, "stale_connection_stats", sum.stale_connections);
     w.key("disk_io_wait_stats");
     w.begin_object();
     for (auto name : {"waiters", "waits", "wait_time", "max_wait_time"})

@@ -44,6 +44,19 @@ TEST_CASE("system request: subjects name a service, for all servers, one, or one
   CHECK(parse_system_subject("$SYS.REQ.USER.A.INFO", id).account == "A");
 }
 
+TEST_CASE("system request: the queue of NSUBS is bytes, in base64", "[system]") {
+  auto options = parse_request_options(system_call::account_nsubs, R"({"acc":"A","subject":"s","queue":"cQ=="})");
+  REQUIRE(options);
+  CHECK(options->queue == "q");
+  CHECK_FALSE(parse_request_options(system_call::account_nsubs, R"({"queue":"q"})"));
+  CHECK(parse_request_options(system_call::account_nsubs, R"({"queue":null})")->queue.empty());
+  auto profile = parse_request_options(system_call::profilez, R"({"name":"heap","debug":1,"duration":5})");
+  REQUIRE(profile);
+  CHECK(profile->name == "heap");
+  CHECK(profile->debug == 1);
+  CHECK(profile->duration_ns == 5);
+}
+
 TEST_CASE("system request: every filter is listened to once, and leads to a service", "[system]") {
   auto filters = system_filters(id);
   auto sorted = filters;

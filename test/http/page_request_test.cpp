@@ -2,8 +2,6 @@
 #include "test/catch.hpp"
 #include "test/http/fake_source.hpp"
 
-#include <future>
-
 using namespace troupe;
 using namespace troupe::http;
 
@@ -77,22 +75,4 @@ TEST_CASE("page request: bad options are refused, a filter that excludes is sile
   CHECK(ask(source, "JSZ", R"({"leader_only":true})").silent);
   source.broken = true;
   CHECK(code("VARZ", "") == 500);
-}
-
-TEST_CASE("page worker: answers on its thread, in order, and says so when it ends", "[http]") {
-  fake_source source;
-  pages from(source, fixed_now);
-  page_worker worker(from);
-  std::string order;
-  std::promise<void> both;
-  worker.ask("HEALTHZ", "", [&](page_answer a) { order += a.data.empty() ? "-" : "h"; });
-  worker.ask("NOPE", "", [&](page_answer a) {
-    order += a.error_code == 404 ? "n" : "-";
-    both.set_value();
-  });
-  both.get_future().wait();
-  CHECK(order == "hn");
-  worker.stop();
-  worker.ask("VARZ", "", [&](page_answer a) { order += std::to_string(a.error_code); });
-  CHECK(order == "hn503");
 }

@@ -99,6 +99,14 @@ class AccountRules(WireCase):
             {"subject": "r.*", "type": "service", "response_type": "Chunked", "approved_accounts": ["B"]},
             {"subject": "s.>", "type": "stream", "approved_accounts": ["B"]}])
 
+    def test_a_reload_is_an_update(self):
+        with Server(config=self.config, monitor=True) as server:
+            before = server.json("/accountz?acc=A")["account_detail"]
+            self.assertGreaterEqual(before["update_time"][:19], server.json("/varz")["start"][:19])
+            self.assertIs(before["expired"], False)
+            server.reload(self.config + "debug: true\n")
+            self.assertGreater(server.json("/accountz?acc=A")["account_detail"]["update_time"], before["update_time"])
+
     def test_imports(self):
         flags = {"invalid": False, "share": False, "tracking": False}
         mine = [i for i in self.detail("B")["imports"] if i["account"] == "A"]

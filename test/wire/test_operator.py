@@ -5,7 +5,7 @@ import tempfile
 import time
 import unittest
 
-from harness import Server, WireCase, connect_line
+from harness import Server, WireCase, connect_line, wait_until
 from harness.nkeys import ACCOUNT, OPERATOR, USER, Key, Operator, user_jwt
 
 VIOLATION = "-ERR 'Authorization Violation'\r\n"
@@ -87,6 +87,20 @@ class Logins(OperatorCase):
             one, two = server.json("/connz?auth=1")["connections"]
             self.assertEqual((one["issuer_key"], one["account"], one.get("tags")), (self.a.public, self.a.public, None))
             self.assertEqual((two["issuer_key"], two["tags"]), (self.signing.public, ["x", "y"]))
+            self.assertEqual((one["name_tag"], two["name_tag"]), ("A", "A"))  # the account's
+
+    def test_accountz_tells_what_the_token_says(self):
+        soon = int(time.time()) + 3
+        a = self.op.account(self.a, name="Acme", expires=soon, tags=["t1"], revocations={self.user.public: 1000})
+        with Server(config=self.op.config((self.a, a)), monitor=True) as server:
+            c = self.login(user_jwt(self.a, Key(USER)), server=server)  # makes the server look the account up
+            c.send_quietly("PING\r\n")
+            page = "/accountz?acc=" + self.a.public
+            detail = wait_until(lambda: server.http(page)[0] == 200 and server.json(page), "the account")["account_detail"]
+            self.assertEqual((detail["name_tag"], detail["issuer_key"], detail["tags"], detail["expired"]),
+                             ("Acme", self.op.key.public, ["t1"], False))
+            self.assertEqual({k: v for k, v in detail["revoked_user"].items()}.keys(), {self.user.public})
+            wait_until(lambda: server.json(page)["account_detail"]["expired"], "the end of the account's token")
 
     def test_who_is_kept_out(self):
         good = user_jwt(self.a, self.user)

@@ -280,6 +280,24 @@ class Requests(SystemCase):
                 self.assertEqual(self.ask(c, "$SYS.DEBUG.SUBSCRIBERS", body), count)
 
 
+    def test_subscribers_of_another_server(self):
+        """What a server of the cluster asks; the queue is bytes there."""
+        c, a = self.sys(), self.login("a")
+        a.send("SUB n.a 5\r\nSUB n.* 6\r\nSUB n.a q 7\r\n").fence()
+        for options, count in [({"subject": "n.a"}, 3), ({"subject": "n.a", "queue": "cQ=="}, 1), ({"subject": "n.*"}, 3),
+                               ({"subject": "n.*", "queue": "cQ=="}, 1), ({"subject": "n.b"}, 1)]:
+            with self.subTest(options=options):
+                self.assertEqual(self.ask(c, "$SYS.REQ.ACCOUNT.NSUBS", {"acc": "A", **options}), count)
+
+    def test_many_at_once(self):
+        c = self.sys()
+        pages = ["VARZ", "CONNZ", "SUBSZ", "ACCOUNTZ", "HEALTHZ", "STATSZ"] * 20
+        c.send(b"".join(pub(f"$SYS.REQ.SERVER.PING.{page}", b"", f"inbox.{i}") for i, page in enumerate(pages)))
+        got = dict((subject, json.loads(body)) for subject, _, _, body in (parse(c.read_op()) for _ in pages))
+        self.assertEqual(sorted(got), sorted(f"inbox.{i}" for i in range(len(pages))))
+        self.assertEqual(len({x["server"]["seq"] for x in got.values()}), len(pages))
+
+
 class Events(SystemCase):
     def test_connect_and_disconnect(self):
         c = self.sys()
