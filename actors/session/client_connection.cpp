@@ -109,7 +109,7 @@ void client_connection::core_timer_fired(void* self, nanos now) {
 
 void client_connection::arm_flow_timer() {
   nanos next = nanos::max();
-  if (blocked_) next = last_write_progress_ + hub_.policy().settings.write_deadline;
+  if (blocked_) next = write_deadline_.due(hub_.policy().settings.write_deadline);
   if (hold_until_ != nanos::zero()) next = std::min(next, hold_until_);
   if (!held_.empty()) next = std::min(next, release_at_);
   if (state_ == state::lingering) next = linger_until_;
@@ -129,12 +129,8 @@ void client_connection::flow_timer_fired(void* self, nanos now) {
     c.gate_.on_hold_expired();
     c.release_producers();
   }
-  const session_settings& settings = c.hub_.policy().settings;
-  if (c.blocked_ && c.last_write_progress_ + settings.write_deadline <= now) {
-    if (settings.close_on_write_timeout)
-      return c.slow_consumer(closed_reason::slow_consumer_write_deadline);
-    c.last_write_progress_ = now;
-  }
+  if (c.blocked_) c.on_write_deadline(now);
+  if (c.state_ != state::open) return;
   if (c.reads() && c.transport_->has_input()) c.on_io(EPOLLIN);
   if (c.state_ == state::open) c.arm_flow_timer();
 }

@@ -25,6 +25,7 @@
 #include "actors/session/opening_core.hpp"
 #include "actors/session/session_messages.hpp"
 #include "actors/session/shadow_subscriptions.hpp"
+#include "actors/session/write_deadline.hpp"
 
 namespace troupe {
 
@@ -170,13 +171,15 @@ private:
   void flush();
   /// Nothing is left to send, here or in the stages below.
   bool drained();
-  void flush_blocked(bool was_blocked);
+  void flush_blocked(bool was_blocked, size_t written);
+  void on_write_deadline(nanos now);
   void check_pins();
   void flush_failed(const io_result& r);
   bool drops_instead(const routing::message& m);
   void on_congested(const routing::message& m);
   void release_producers();
-  void slow_consumer(closed_reason reason);
+  void overflow();  // more than max_pending
+  void count_slow_consumer();
 
   void update_interest();
   void arm_core_timer();
@@ -214,7 +217,7 @@ private:
   permission_state* guard_ = nullptr;  // profile_'s, when deliveries concern it
   std::unique_ptr<observe::connection_snapshot> last_words_;  // taken when closing begins
   nanos armed_for_ = nanos::max();
-  nanos last_write_progress_{};
+  write_deadline write_deadline_;  // while `blocked_`
   nanos hold_until_{};
   nanos release_at_{};  // when `held_` producers go on at the latest
   nanos linger_until_{};
@@ -237,6 +240,7 @@ private:
   bool tls_first_ = false;  // TLS began before INFO
   bool filters_ = false;    // a subscription overlaps what is denied
   bool blocked_ = false;  // the socket took no more
+  bool slow_ = false;     // was late once, and stayed (write_timeout: retry)
   bool counted_ = true;   // among the connections of account_
   bool has_verdict_ = false;  // a login was answered: what came behind it is still to be read
 };

@@ -94,20 +94,21 @@ void client_connection::flush() {
   constexpr size_t max_pieces = 512;
   iovec iov[max_pieces];
   const bool was_blocked = std::exchange(blocked_, false);
+  size_t written = 0;
   while (!out_.empty()) {
     size_t n = out_.gather(iov, max_pieces);
     size_t wanted = 0;
     for (size_t i = 0; i < n; ++i) wanted += iov[i].iov_len;
     io_result r = transport_->write(iov, static_cast<int>(n));
     if (r.status == io_status::would_block) {
-      flush_blocked(was_blocked);
+      flush_blocked(was_blocked, written);
       break;
     }
     if (r.status != io_status::ok) return flush_failed(r);
     out_.consume(r.bytes);
-    last_write_progress_ = home().now();
+    written += r.bytes;
     if (r.bytes < wanted) {
-      flush_blocked(was_blocked);
+      flush_blocked(was_blocked, written);
       break;
     }
   }
@@ -123,8 +124,10 @@ void client_connection::flush() {
   update_interest();
 }
 
-void client_connection::flush_blocked(bool was_blocked) {
-  if (!was_blocked) last_write_progress_ = home().now();  // the write deadline begins here
+void client_connection::flush_blocked(bool was_blocked, size_t written) {
+  if (was_blocked) write_deadline_.on_written(written);
+  if (!was_blocked || write_deadline_.done())
+    write_deadline_.begin(home().now(), out_.pending(), !was_blocked && written > 0);
   blocked_ = true;
   check_pins();
   if (!flow_timer_.armed()) arm_flow_timer();
@@ -147,7 +150,7 @@ void client_connection::on_congested(const routing::message& m) {
   auto pending = static_cast<int64_t>(out_.pending());
   switch (gate_.on_queued(pending)) {
     case flow_gate::verdict::pass: return;
-    case flow_gate::verdict::overflow: return slow_consumer(closed_reason::slow_consumer_pending_bytes);
+    case flow_gate::verdict::overflow: return overflow();
     case flow_gate::verdict::hold:
     case flow_gate::verdict::hard_hold: break;
   }
@@ -170,19 +173,30 @@ void client_connection::release_producers() {
   for (const routing::producer_ref& p : list) hub_.release_producer_of(p);
 }
 
-void client_connection::slow_consumer(closed_reason reason) {
+void client_connection::on_write_deadline(nanos now) {
+  const session_settings& settings = hub_.policy().settings;
+  const auto verdict = write_deadline_.judge(now, settings.write_deadline);
+  if (verdict == write_deadline::verdict::in_time) return;
+  count_slow_consumer();
+  log::info("{} - Slow Consumer {}: WriteDeadline of {} exceeded with {} chunks of {} total bytes.",
+            label(), slow_ ? "State" : "Detected",
+            go_duration_text(settings.write_deadline.count()), out_.chunks(), out_.pending());
+  if (settings.close_on_write_timeout || verdict == write_deadline::verdict::stuck)
+    return close(closed_reason::slow_consumer_write_deadline);
+  slow_ = true;
+  write_deadline_.begin(now, out_.pending(), false);
+}
+
+void client_connection::overflow() {
   if (state_ != state::open) return;
+  count_slow_consumer();
+  log::info("{} - Slow Consumer Detected: MaxPending of {} Exceeded", label(), gate_.max_pending());
+  close(closed_reason::slow_consumer_pending_bytes);
+}
+
+void client_connection::count_slow_consumer() {
   hub_.counters().slow_consumers.clients.add(1);
   shard_->traffic().slow_consumers.add(1);
-  if (reason == closed_reason::slow_consumer_pending_bytes)
-    log::info("{} - Slow Consumer Detected: MaxPending of {} Exceeded", label(),
-                gate_.max_pending());
-  else
-    log::info("{} - Slow Consumer Detected: WriteDeadline of {} exceeded with {} chunks of {} total "
-              "bytes.",
-              label(), go_duration_text(hub_.policy().settings.write_deadline.count()),
-              out_.chunks(), out_.pending());
-  close(reason);
 }
 
 void client_connection::hold(nanos until) {

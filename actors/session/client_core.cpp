@@ -21,7 +21,7 @@ constexpr std::string_view reserved_queue = "_sys_";
 constexpr std::string_view gateway_reply_prefix = "_GR_.";
 constexpr std::string_view old_gateway_reply_prefix = "$GR.";
 constexpr std::string_view raft_prefix = "$NRG.";
-constexpr std::string_view reserved_reply_prefixes[] = {"_R_.", "$JS.ACK.", "_GR_.", "$GR."};
+constexpr std::string_view reserved_reply_prefixes[] = {"_R_.", "$JS.", "_GR_.", "$GR."};
 
 bool is_reserved_reply(std::string_view reply) {
   return std::any_of(std::begin(reserved_reply_prefixes), std::end(reserved_reply_prefixes),

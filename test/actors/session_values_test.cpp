@@ -5,6 +5,7 @@
 
 #include "actors/routing/shard_core.hpp"
 #include "actors/session/flow_gate.hpp"
+#include "actors/session/write_deadline.hpp"
 #include "actors/session/sid_table.hpp"
 #include "test/catch.hpp"
 
@@ -47,6 +48,34 @@ TEST_CASE("flow gate: its marks shrink with a small limit", "[session][flow]") {
   CHECK(gate.on_queued(1025) == verdict::overflow);
   CHECK_FALSE(gate.on_drained(129));
   CHECK(gate.on_drained(128));
+}
+
+TEST_CASE("write deadline: a window covers what waited when it began", "[session][flow]") {
+  using std::chrono::seconds;
+  write_deadline d;
+  const nanos limit = seconds(10);
+  d.begin(seconds(1), 1000, false);
+  CHECK(d.due(limit) == seconds(11));
+  CHECK(d.judge(seconds(10), limit) == write_deadline::verdict::in_time);
+  CHECK(d.judge(seconds(11), limit) == write_deadline::verdict::stuck);
+  d.on_written(1);
+  CHECK(d.judge(seconds(11), limit) == write_deadline::verdict::late);
+  d.on_written(998);
+  CHECK_FALSE(d.done());
+  CHECK(d.judge(seconds(20), limit) == write_deadline::verdict::late);
+  d.on_written(5000);
+  CHECK(d.done());
+  CHECK(d.judge(seconds(20), limit) == write_deadline::verdict::in_time);
+}
+
+TEST_CASE("write deadline: what the first flush wrote before it blocked counts", "[session][flow]") {
+  using std::chrono::seconds;
+  write_deadline d;
+  d.begin(seconds(0), 10, true);
+  CHECK(d.judge(seconds(2), seconds(2)) == write_deadline::verdict::late);
+  d.begin(seconds(2), 10, false);
+  CHECK(d.judge(seconds(3), seconds(2)) == write_deadline::verdict::in_time);
+  CHECK(d.judge(seconds(4), seconds(2)) == write_deadline::verdict::stuck);
 }
 
 namespace {

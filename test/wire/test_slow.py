@@ -1,5 +1,6 @@
 """Clients that do not read: pending limit, write deadline, stalls, and that nobody else suffers."""
 
+import contextlib
 import threading
 import time
 import unittest
@@ -105,12 +106,13 @@ class WriteDeadline(SlowCase):
     config = 'max_pending: 64MB\nwrite_deadline: "300ms"\n'
 
     def test_closed_with_reason(self):
+        before = self.server.json("/varz")["slow_consumer_stats"]["clients"]
         c, p = self.not_reading("late.a"), self.client(deadline=30)
         for _ in range(100):
             p.send(pub("late.a", BLOCK)).fence()
         closed = self.closed(c)
         self.assertEqual(closed["reason"], "Slow Consumer (Write Deadline)")
-        self.assertEqual(self.server.json("/varz")["slow_consumer_stats"]["clients"], 1)
+        self.assertEqual(self.server.json("/varz")["slow_consumer_stats"]["clients"], before + 1)
         self.assertIn("Slow Consumer Detected: WriteDeadline of 300ms exceeded with", self.server.log())
 
     def test_reader_in_time_is_left_alone(self):
@@ -123,6 +125,47 @@ class WriteDeadline(SlowCase):
             self.assertEqual(c.read_op(), msg("late.b", 1, BLOCK))
         thread.join()
         c.fence()
+
+
+    def test_a_trickle_is_not_enough(self):
+        """A reader that takes a little now and then does not renew the deadline for ever."""
+        c, p = self.not_reading("late.c"), self.client(deadline=30)
+        for _ in range(100):
+            p.send(pub("late.c", BLOCK)).fence()
+        cid = c.info["client_id"]
+
+        def sip():
+            with contextlib.suppress(OSError):
+                c.sock.settimeout(5)
+                c.sock.recv(512)
+            return self.server.json(f"/connz?state=closed&cid={cid}")["connections"]
+
+        closed = wait_until(sip, "the trickling reader to be closed", 30)
+        self.assertEqual(closed[0]["reason"], "Slow Consumer (Write Deadline)")
+
+
+class WriteTimeoutRetry(SlowCase):
+    config = 'max_pending: 64MB\nwrite_deadline: "1s"\nwrite_timeout: retry\n'
+
+    def test_late_reader_stays_and_gets_everything(self):
+        c, p = self.not_reading("retry.a"), self.client(deadline=30)
+        c.deadline = 30
+        for _ in range(100):
+            p.send(pub("retry.a", BLOCK)).fence()
+        self.server.wait_log("Slow Consumer Detected: WriteDeadline of 1s exceeded with", 20)
+        for _ in range(100):
+            self.assertEqual(c.read_op(), msg("retry.a", 1, BLOCK))
+        c.fence()
+        self.assertGreater(self.server.json("/varz")["slow_consumers"], 0)
+
+    def test_reader_that_takes_nothing_is_closed(self):
+        before = self.server.json("/varz")["slow_consumers"]
+        c, p = self.not_reading("retry.b"), self.client(deadline=30)
+        for _ in range(100):
+            p.send(pub("retry.b", BLOCK)).fence()
+        self.assertEqual(self.closed(c)["reason"], "Slow Consumer (Write Deadline)")
+        self.assertIn("Slow Consumer State: WriteDeadline of 1s exceeded with", self.server.log())
+        self.assertGreater(self.server.json("/varz")["slow_consumers"], before + 1)
 
 
 class Stall(SlowCase):
