@@ -41,12 +41,15 @@ std::string ip_of(const sockaddr_storage& a, uint16_t& port) {
   return text;
 }
 
+/// The system's texts begin with a capital, the Go server's do not.
+std::string as_cause(std::string text) {
+  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  return text;
+}
+
 error listen_error(const std::string& host, int port, const char* cause) {
-  // The system's texts begin with a capital, the Go server's do not.
-  std::string why = cause;
-  if (!why.empty()) why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
   return {errc::unavailable,
-          "listen tcp " + host + ":" + std::to_string(port) + ": bind: " + why};
+          "listen tcp " + host + ":" + std::to_string(port) + ": bind: " + as_cause(cause)};
 }
 
 } // namespace
@@ -161,7 +164,10 @@ bool listener_actor::accept_one() {
 void listener_actor::back_off(int error) {
   auto delay = backoff_.next();
   last_error_ = std::strerror(error);
-  log::error("Temporary Client Accept Error ({}), sleeping {}ms", last_error_, delay.count());
+  const std::string_view kind =
+      socket_.kind == listener_kind::websocket ? "WebSocket" : "Client";
+  log::error("Temporary {} Accept Error(accept tcp {}:{}: accept4: {}), sleeping {}ms", kind,
+             socket_.host, socket_.port, as_cause(last_error_), delay.count());
   home().rewatch(slot_, socket_.fd, 0);
   home().timers().arm(retry_, home().now() + delay);
 }

@@ -209,7 +209,7 @@ TEST_CASE("client core: reserved replies are refused without closing", "[session
   virtual_client c;
   c.connect();
   size_t calls = c.port.calls.size();
-  for (std::string r : {"_R_.x", "$JS.ACK.s.c", "_GR_.x", "$GR.x"}) {
+  for (std::string r : {"_R_.x", "$JS.ACK.s.c", "$JS.API.INFO", "_GR_.x", "$GR.x"}) {
     c.in("PUB a " + r + " 0\r\n\r\n");
     CHECK(c.out() == err("Permissions Violation for Publish with Reply of \"" + r + "\""));
     CHECK(c.port.calls.size() == ++calls);  // the send alone

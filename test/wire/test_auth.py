@@ -1,9 +1,11 @@
-"""User, password and token: by flags and by a small authorization block; the timeout."""
+"""User, password, token and nkey: by flags and by a small authorization block; the timeout."""
 
+import base64
 import time
 import unittest
 
-from harness import WireCase, connect_line, wait_until
+from harness import WireCase, connect_line, msg, pub, wait_until
+from harness.nkeys import USER, Key
 
 VIOLATION = "-ERR 'Authorization Violation'\r\n"
 TIMEOUT = "-ERR 'Authentication Timeout'\r\n"
@@ -108,6 +110,54 @@ class BcryptConfig(AuthCase):
     config = "authorization { user: ivan, password: $2a$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG }\n"
     good = (login("ivan", "s3cret"),)
     bad = (login("ivan", "wrong"), login("ivan", "$2a$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG"))
+
+
+class Nkeys(WireCase):
+    """A user that is known by its public key signs the nonce of INFO."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.key = Key(USER)
+        cls.config = f"authorization {{ users: [{{nkey: {cls.key.public}}}, {{user: u, password: p}}] }}\n"
+        super().setUpClass()
+
+    def greeted(self):
+        c = self.raw()
+        c.read_info()
+        return c
+
+    def signed(self, c, key, **more):
+        return connect_line(nkey=key.public, **{"sig": key.sign_text(c.info["nonce"]), **more}) + b"PING\r\n"
+
+    def test_signed(self):
+        c = self.greeted()
+        c.send(self.signed(c, self.key)).expect("PONG\r\n").send("SUB a 1\r\n" + pub("a")).expect(msg("a", 1))
+        c = self.greeted()
+        standard = base64.b64encode(self.key.sign(c.info["nonce"])).decode()
+        c.send(self.signed(c, self.key, sig=standard)).expect("PONG\r\n")
+
+    def test_every_connection_has_its_nonce(self):
+        self.assertEqual(len({self.greeted().info["nonce"] for _ in range(20)}), 20)
+
+    def test_refused(self):
+        stranger, old = Key(USER), self.greeted()
+        for what, line in {
+            "of another connection": lambda c: self.signed(c, self.key, sig=self.key.sign_text(old.info["nonce"])),
+            "by another key": lambda c: self.signed(c, self.key, sig=stranger.sign_text(c.info["nonce"])),
+            "unknown key": lambda c: self.signed(c, stranger),
+            "no signature": lambda c: connect_line(nkey=self.key.public) + b"PING\r\n",
+            "no base64": lambda c: self.signed(c, self.key, sig="*" * 86),
+            "cut": lambda c: self.signed(c, self.key, sig=self.key.sign_text(c.info["nonce"])[:80]),
+            "signature alone": lambda c: connect_line(sig=self.key.sign_text(c.info["nonce"])) + b"PING\r\n",
+            "no key": lambda c: connect_line(nkey="U" * 56, sig=self.key.sign_text(c.info["nonce"])) + b"PING\r\n",
+        }.items():
+            with self.subTest(what=what):
+                c = self.greeted()
+                c.send(line(c)).expect_closed(VIOLATION)
+
+    def test_beside_users_with_passwords(self):
+        self.greeted().send(login("u", "p") + b"PING\r\n").expect("PONG\r\n")
+        self.greeted().send(login(self.key.public, "p") + b"PING\r\n").expect_closed(VIOLATION)
 
 
 class NoAuthUser(WireCase):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import unittest
@@ -287,6 +288,30 @@ class LameDuck(WireCase):
         done = run_binary("-p", "-1", "-c", f.name)
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"lame duck grace period (30s) should be strictly lower than lame duck duration (30s)", done.stderr)
+
+
+class OutOfDescriptors(WireCase):
+    monitor = True
+
+    def test_accepts_wait_and_go_on(self):
+        """Without free descriptors the listener backs off; who waited is served when there are some again."""
+        old = self.client()
+        old.send("SUB a 1\r\n").fence()
+        self.server.json("/varz")
+        before = resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE)
+        # The limit is on the number of a new descriptor: nothing above 3 is free at 4 or below.
+        resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, (4, before[1]))
+        waiting = [socket.create_connection((self.server.host, self.server.port), timeout=20) for _ in range(3)]
+        self.addCleanup(lambda: [s.close() for s in waiting])
+        self.server.wait_log("accept4: too many open files), sleeping 10ms")
+        self.server.wait_log("accept4: too many open files), sleeping 80ms")
+        old.send(pub("a", "served meanwhile")).expect(msg("a", 1, "served meanwhile"))
+        self.assertEqual(self.server.log().count("sleeping 10ms"), 1)
+        resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, before)
+        for s in waiting:
+            self.assertTrue(s.recv(4).startswith(b"INFO"))
+        self.client().fence()
+        self.assertEqual(self.server.json("/varz")["connections"], 5)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import unittest
 
 from harness import WireCase, msg, pub
+from harness.kernel import data_segments_received
 
 
 class Publish(WireCase):
@@ -59,10 +60,10 @@ class Publish(WireCase):
         c = self.client()
         for subject in ("_GR_.x", "$GR.x", "$NRG.x"):
             c.send(pub(subject)).expect(f"-ERR 'Permissions Violation for Publish to \"{subject}\"'\r\n")
-        for reply in ("_R_.x", "$JS.ACK.x", "_GR_.x"):
+        for reply in ("_R_.x", "$JS.ACK.x", "$JS.API.INFO", "$JS.x", "_GR_.x"):
             c.send(pub("foo", "", reply)).expect(
                 f"-ERR 'Permissions Violation for Publish with Reply of \"{reply}\"'\r\n")
-        c.send(pub("_R_", "", "_R_")).send(pub("$JS.ACKx", "", "$JS.ACKx")).fence()
+        c.send(pub("_R_", "", "_R_")).send(pub("$JSx.ACK", "", "$JSx.ACK")).fence()
 
     def test_subjects_without_meaning_reach_nobody(self):
         c = self.client()
@@ -234,6 +235,17 @@ class Unsubscribe(WireCase):
         c.send("SUB o.x 1\r\nSUB o.* 2\r\nSUB > 3\r\nUNSUB 1 1\r\nUNSUB 2 2\r\nUNSUB 3 3\r\n")
         ops = c.send(pub("o.x") * 5).read_to_fence()
         self.assertEqual(sorted(ops), [msg("o.x", 1)] + [msg("o.x", 2)] * 2 + [msg("o.x", 3)] * 3)
+
+
+class Coalescing(WireCase):
+    def test_a_burst_leaves_in_few_writes(self):
+        """What a turn delivers to a connection is one write, be it one message or hundreds."""
+        subscriber, publisher = self.client(), self.client()
+        subscriber.send("SUB burst 1\r\n").fence()
+        before = data_segments_received(subscriber.sock)
+        publisher.send(pub("burst", "data") * 2000).fence()
+        subscriber.expect(msg("burst", 1, "data") * 2000)
+        self.assertLess(data_segments_received(subscriber.sock) - before, 100)
 
 
 if __name__ == "__main__":

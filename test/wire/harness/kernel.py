@@ -1,5 +1,8 @@
 """What the kernel knows of the server's sockets: lets a test wait until its bytes were really read."""
 
+import socket
+import struct
+
 from .server import wait_until
 
 
@@ -28,3 +31,10 @@ def wait_consumed(server_port, clients):
         return all(n == 0 for n in queues.values())
 
     wait_until(consumed, "the server to read what was sent")
+
+
+def data_segments_received(sock):
+    """TCP segments with data that this socket has got: an upper bound of what its peer's writes were cut into."""
+    at = 152  # tcpi_data_segs_in of struct tcp_info (linux/tcp.h)
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, at + 4)
+    return struct.unpack_from("=I", info, at)[0]
