@@ -17,7 +17,7 @@ void outbox::next_chunk(buffer_pool& pool, size_t n) {
   chunk_ = block.get();
   write_ = chunk_->data();
   limit_ = write_ + chunk_->capacity;
-  pieces_.push_back({chunk_, write_, 0, false});
+  pieces_.push_back({chunk_, write_, 0, false, true});
   block.detach();  // the piece holds the reference now
 }
 
@@ -35,15 +35,25 @@ void outbox::append(buffer_pool& pool, std::string_view bytes) {
   }
 }
 
+/// Payloads by reference and what is copied between them take turns in the list. The piece before
+/// the last hands its reference on, if it has the same owner: pieces leave in order, and the count
+/// is shared between threads and too dear for each.
+void outbox::push_piece(buffer* owner, const char* data, size_t length, bool foreign) {
+  const size_t n = pieces_.size();
+  if (n >= head_ + size_t{2} && pieces_[n - 2].owner == owner && pieces_[n - 2].holds)
+    pieces_[n - 2].holds = false;
+  else
+    owner->retain();
+  pieces_.push_back({owner, data, static_cast<uint32_t>(length), foreign, true});
+}
+
 void outbox::append_ref(buffer* owner, std::string_view bytes) {
-  owner->retain();
-  pieces_.push_back({owner, bytes.data(), static_cast<uint32_t>(bytes.size()), true});
+  push_piece(owner, bytes.data(), bytes.size(), true);
   ++foreign_;
   pending_ += bytes.size();
   if (chunk_ && write_ != limit_) {
     // What is copied next continues in the open block, behind this piece.
-    chunk_->retain();
-    pieces_.push_back({chunk_, write_, 0, false});
+    push_piece(chunk_, write_, 0, false);
   } else {
     write_ = limit_ = nullptr;
     chunk_ = nullptr;
@@ -74,7 +84,7 @@ void outbox::consume(size_t n) {
     n -= front.length;
     front.length = 0;
     if (front.foreign) --foreign_;
-    front.owner->release();
+    if (front.holds) front.owner->release();
     ++head_;
   }
   if (head_ > 64 && head_ * 2 > pieces_.size()) {
@@ -93,7 +103,8 @@ void outbox::drained() {
 }
 
 void outbox::clear() {
-  for (size_t i = head_; i < pieces_.size(); ++i) pieces_[i].owner->release();
+  for (size_t i = head_; i < pieces_.size(); ++i)
+    if (pieces_[i].holds) pieces_[i].owner->release();
   pieces_.clear();
   if (pieces_.capacity() > 1024) pieces_.shrink_to_fit();
   head_ = 0;
@@ -125,7 +136,7 @@ void outbox::unpin(buffer_pool& pool) {
   chunk_ = nullptr;
   for (size_t i = first; i < old.size(); ++i) {
     append(pool, {old[i].data, old[i].length});
-    old[i].owner->release();
+    if (old[i].holds) old[i].owner->release();
   }
 }
 

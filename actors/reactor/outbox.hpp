@@ -54,11 +54,14 @@ public:
 
 private:
   struct piece {
-    buffer* owner;  // one reference held
+    buffer* owner;
     const char* data;
     uint32_t length;
     bool foreign;  // by reference: bytes belong to a read block
+    bool holds;    // a reference of `owner`; where the piece after next has the same, that one does
   };
+
+  void push_piece(buffer* owner, const char* data, size_t length, bool foreign);
 
   void next_chunk(buffer_pool& pool, size_t n);
   void drained();

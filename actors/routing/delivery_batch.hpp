@@ -2,13 +2,17 @@
 // an account's subscribers on another reactor.
 //
 // Records stand one behind the other in pooled blocks. Payloads under `inline_payload_bytes` are
-// copied into the record, larger ones travel by reference to the block they were read into.
-// Node-local: never leaves the process.
+// copied into the record, larger ones travel by reference to the block they were read into, which
+// the batch keeps with one reference, however many of them lie in it: the count is shared between
+// threads and too dear for each message. Node-local: never leaves the process.
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "actors/reactor/buffer.hpp"
@@ -31,13 +35,16 @@ public:
   static constexpr size_t inline_payload_bytes = 128;
 
   delivery_batch(reactor_index from, buffer_pool& pool) : from_(from), pool_(pool) {}
-  ~delivery_batch();
   delivery_batch(const delivery_batch&) = delete;
   delivery_batch& operator=(const delivery_batch&) = delete;
 
   /// `wants_untaken`: the target tells the producer when nobody takes it there.
-  void append(const message& m, bool plain, bool wants_untaken = false);
-  void append(const message& m, const remote_delivery& how, bool wants_untaken = false);
+  void append(const message& m, bool plain, bool wants_untaken = false) {
+    append_record(m, plain, 0, {}, wants_untaken);
+  }
+  void append(const message& m, const remote_delivery& how, bool wants_untaken = false) {
+    append_record(m, how.plain, how.hops, how.queues, wants_untaken);
+  }
 
   reactor_index from() const { return from_; }
   bool empty() const { return messages_ == 0; }
@@ -51,15 +58,29 @@ public:
     remote_delivery how;
     if (!traces_.empty()) [[unlikely]] return for_each_traced(f, how);
     for (const block& b : blocks_)
-      for (const char* at = b.data->data(); at != b.data->data() + b.used;)
+      for (const char *at = b.data->data(), *end = end_of(b); at != end;)
         f(decode(at, how), static_cast<const remote_delivery&>(how));
   }
 
 private:
-  struct record;
+  struct record {
+    uint32_t total_bytes;  // of the record, a multiple of 8
+    uint32_t payload_bytes;
+    int32_t header_bytes;
+    uint32_t subject_bytes;
+    uint32_t reply_bytes;
+    uint32_t queue_bytes;  // names, each behind its 32-bit length
+    bool plain;
+    bool wants_untaken;
+    uint8_t hops;
+    reactor_index producer_reactor;
+    client_id producer;
+    buffer* owner;  // one of owners_; nullptr: the payload is in the record
+    const char* payload;
+  };
   struct block {
     buffer_ref data;
-    size_t used;
+    const char* end;  // of the records; where the block is not the last
   };
 
   struct traced {
@@ -72,22 +93,55 @@ private:
     uint64_t n = 0;
     auto next = traces_.begin();
     for (const block& b : blocks_)
-      for (const char* at = b.data->data(); at != b.data->data() + b.used; ++n) {
+      for (const char *at = b.data->data(), *end = end_of(b); at != end; ++n) {
         message m = decode(at, how);
         if (next != traces_.end() && next->record == n) m.trace = (next++)->trace.get();
         f(m, static_cast<const remote_delivery&>(how));
       }
   }
 
-  char* room(size_t n);
-  message decode(const char*& at, remote_delivery& how) const;
+  void append_record(const message& m, bool plain, uint8_t hops,
+                     std::span<const std::string_view> queues, bool wants_untaken);
+  char* room(size_t n) {
+    if (static_cast<size_t>(limit_ - write_) < n) next_block(n);
+    return std::exchange(write_, write_ + n);
+  }
+  void next_block(size_t n);
+  const char* end_of(const block& b) const { return &b == &blocks_.back() ? write_ : b.end; }
+  void note_trace(const message& m);
+  static message decode(const char*& at, remote_delivery& how);
+  static const char* decode_queues(const char* p, const char* end, remote_delivery& how);
 
   reactor_index from_;
   buffer_pool& pool_;  // of the reactor that fills it
   std::vector<block> blocks_;
+  char* write_ = nullptr;  // free space of the last block ...
+  char* limit_ = nullptr;  // ... up to here
+  std::vector<buffer_ref> owners_;  // of payloads by reference, each run of the same once
   std::vector<traced> traces_;
   uint64_t messages_ = 0;
   int64_t bytes_ = 0;
 };
+
+inline message delivery_batch::decode(const char*& at, remote_delivery& how) {
+  auto* r = reinterpret_cast<const record*>(at);
+  const char* p = at + sizeof(record);
+  at += r->total_bytes;
+  message m;
+  m.subject = {p, r->subject_bytes};
+  p += r->subject_bytes;
+  m.reply = {p, r->reply_bytes};
+  p += r->reply_bytes;
+  how.plain = r->plain;
+  how.hops = r->hops;
+  how.queues.clear();
+  if (r->queue_bytes != 0) p = decode_queues(p, p + r->queue_bytes, how);
+  m.payload = {r->owner ? r->payload : p, r->payload_bytes};
+  m.header_bytes = r->header_bytes;
+  m.owner = r->owner;
+  m.producer = {r->producer_reactor, r->producer};
+  m.wants_untaken = r->wants_untaken;
+  return m;
+}
 
 } // namespace troupe::routing

@@ -68,7 +68,8 @@ bool client_connection::deliver(routing::subscription& sub, const routing::messa
   } else {
     out_.commit(static_cast<size_t>(p - out));
     out_.append_ref(m.owner, payload);
-    out_.append(pool, crlf);
+    detail::write_crlf(out_.reserve(pool, crlf.size()));
+    out_.commit(crlf.size());
     if (blocked_ && out_.pending() >= unpin_check_at_) check_pins();
   }
   ++out_msgs_;
