@@ -2,7 +2,6 @@
 // every end has a connection and a thread of its own and blocks in recv.
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -11,8 +10,10 @@
 #include <thread>
 #include <vector>
 
+#include "bench/load/channel.hpp"
 #include "bench/load/options.hpp"
 #include "bench/load/stats.hpp"
+#include "bench/load/storm.hpp"
 #include "bench/load/topology.hpp"
 
 namespace troupe::bench {
@@ -34,21 +35,21 @@ constexpr size_t inbox_slot_at = 11;
 // Cuts a blocking connection's stream into messages of one length; answers PING.
 class message_reader {
 public:
-  message_reader(int fd, size_t message_bytes) : fd_(fd), length_(message_bytes) {
+  message_reader(channel& wire, size_t message_bytes) : wire_(wire), length_(message_bytes) {
     buffer_.resize(receive_bytes + 2 * message_bytes);
   }
 
-  /// Waits for bytes; false when the connection is closed.
-  bool fill() {
+  /// Waits for bytes.
+  void fill() {
     std::memmove(buffer_.data(), buffer_.data() + at_, end_ - at_);
     end_ -= at_;
     at_ = 0;
-    ssize_t n = 0;
-    do n = ::recv(fd_, buffer_.data() + end_, buffer_.size() - end_, 0);
-    while (n < 0 && errno == EINTR);
-    if (n < 0) throw_errno("request-reply: recv");
-    end_ += static_cast<size_t>(n);
-    return n > 0;
+    // Without frame headers it gets shorter, so pieces can be put in place where they were read.
+    char* room = buffer_.data() + end_;
+    wire_.receive(room, buffer_.size() - end_, [this](const char* data, size_t n) {
+      std::memmove(buffer_.data() + end_, data, n);
+      end_ += n;
+    });
   }
 
   /// The next whole message, or nullptr: fill again.
@@ -65,7 +66,7 @@ public:
       if (end == nullptr) return nullptr;
       const auto width = static_cast<size_t>(static_cast<const char*>(end) - front);
       const std::string_view line(front, width);
-      if (line.substr(0, 4) == "PING") send_all(fd_, "PONG\r\n");
+      if (line.substr(0, 4) == "PING") wire_.send_all("PONG\r\n");
       if (line.substr(0, 4) == "-ERR") throw load_error("server said " + std::string(line));
       at_ += line.size() + 1;
     }
@@ -73,7 +74,7 @@ public:
   }
 
 private:
-  int fd_;
+  channel& wire_;
   size_t length_;
   std::string buffer_;
   size_t at_ = 0;
@@ -97,34 +98,34 @@ struct exchange {
   }
 };
 
-void respond(int fd, exchange& shared) {
+void respond(channel& wire, exchange& shared) {
   const std::string digits = std::to_string(shared.opt.size);
   const size_t inbox_width = inbox(0, 0).size();
   const size_t inbox_at = 4 + service.size() + 3; // MSG svc.echo 1 _INBOX...
   const size_t payload_at = inbox_at + inbox_width + 1 + digits.size() + 2;
-  message_reader reader(fd, payload_at + shared.opt.size + 2);
+  message_reader reader(wire, payload_at + shared.opt.size + 2);
   std::string out;
   try {
-    while (reader.fill()) {
+    while (true) {
+      reader.fill();
       out.clear();
       while (const char* message = reader.next()) {
         out.append("PUB ").append(message + inbox_at, inbox_width).append(" ").append(digits);
         out.append("\r\n").append(message + payload_at, shared.opt.size + 2);
       }
-      if (!out.empty()) send_all(fd, out);
+      if (!out.empty()) wire.send_all(out);
     }
-    if (!shared.finished) shared.fail("responder: closed by the server");
   } catch (const std::exception& e) {
-    if (!shared.finished) shared.fail(e.what());
+    if (!shared.finished) shared.fail(std::string("responder: ") + e.what());
   }
 }
 
 class requester {
 public:
   requester(exchange& shared, unsigned number)
-      : shared_(shared), fd_(connect_client(shared.opt.server)) {
-    send_all(fd_.get(), "SUB " + inbox(number, 0).substr(0, inbox_slot_at) + "* 1\r\n");
-    ping_pong(fd_.get());
+      : shared_(shared), wire_(shared.opt.server) {
+    wire_.send_all("SUB " + inbox(number, 0).substr(0, inbox_slot_at) + "* 1\r\n");
+    wire_.ping_pong();
     const std::string digits = std::to_string(shared.opt.size);
     for (unsigned slot = 0; slot < shared.opt.in_flight; ++slot) {
       std::string request = "PUB " + std::string(service) + " " + inbox(number, slot) + " ";
@@ -151,14 +152,14 @@ public:
 
 private:
   void exchange_messages() {
-    message_reader reader(fd_.get(), header_bytes_ + shared_.opt.size + 2);
+    message_reader reader(wire_, header_bytes_ + shared_.opt.size + 2);
     std::string out;
     const uint64_t start = now_ns();
     for (unsigned slot = 0; slot < requests_.size(); ++slot) request(slot, start, out);
-    send_all(fd_.get(), out);
+    wire_.send_all(out);
     size_t in_flight = requests_.size();
     while (in_flight > 0 && !shared_.failed) {
-      if (!reader.fill()) throw load_error("requester: closed by the server");
+      reader.fill();
       out.clear();
       const uint64_t now = now_ns();
       const bool over = now >= shared_.deadline_ns.load(std::memory_order_relaxed);
@@ -167,7 +168,7 @@ private:
         if (over) --in_flight;
         else request(slot, now, out);
       }
-      if (!out.empty()) send_all(fd_.get(), out);
+      if (!out.empty()) wire_.send_all(out);
     }
   }
 
@@ -190,7 +191,7 @@ private:
   }
 
   exchange& shared_;
-  unique_fd fd_;
+  channel wire_;
   std::vector<std::string> requests_;
   std::vector<uint64_t> sent_ns_;
   std::vector<uint32_t> sequence_;
@@ -202,6 +203,7 @@ struct latency_result {
   std::vector<uint32_t> samples;
   uint64_t elapsed_ns = 0;
   uint64_t server_cpu_ns = 0;
+  uint64_t handshakes = 0;
 };
 
 std::string report_line(const options& opt, latency_result& r) {
@@ -217,6 +219,7 @@ std::string report_line(const options& opt, latency_result& r) {
   out.number("p999_us", quantile(r.samples, 0.999) / 1e3);
   out.number("server_cpu_s", static_cast<double>(r.server_cpu_ns) / 1e9);
   out.number("cpu_ns_per_msg", static_cast<double>(r.server_cpu_ns) / count);
+  if (opt.storm > 0) out.number("storm_rate", static_cast<double>(r.handshakes) / (seconds + opt.warmup));
   out.count("rss_bytes", probe.rss_bytes());
   return out.line();
 }
@@ -226,9 +229,9 @@ std::string report_line(const options& opt, latency_result& r) {
 std::string run_request_reply(const options& opt) {
   exchange shared{opt};
   const server_probe probe(opt.pid);
-  const unique_fd responder = connect_client(opt.server);
-  send_all(responder.get(), "SUB " + std::string(service) + " 1\r\n");
-  ping_pong(responder.get());
+  channel responder(opt.server);
+  responder.send_all("SUB " + std::string(service) + " 1\r\n");
+  responder.ping_pong();
   std::vector<std::unique_ptr<requester>> requesters;
   for (unsigned i = 0; i < std::max(1u, opt.connections); ++i)
     requesters.push_back(std::make_unique<requester>(shared, i));
@@ -236,7 +239,8 @@ std::string run_request_reply(const options& opt) {
   const uint64_t record_from = now_ns() + static_cast<uint64_t>(opt.warmup * 1e9);
   shared.record_from_ns = record_from;
   shared.deadline_ns = record_from + static_cast<uint64_t>(opt.seconds * 1e9);
-  std::thread responding([&] { respond(responder.get(), shared); });
+  storm handshakes(opt, opt.storm, 0, shared.deadline_ns);
+  std::thread responding([&] { respond(responder, shared); });
   std::vector<std::thread> requesting;
   for (const auto& r : requesters) requesting.emplace_back([&] { r->run(); });
   std::this_thread::sleep_for(std::chrono::duration<double>(opt.warmup));
@@ -246,9 +250,11 @@ std::string run_request_reply(const options& opt) {
   result.server_cpu_ns = probe.cpu_ns() - cpu;
   result.elapsed_ns = now_ns() - record_from;
   shared.finished = true;
-  ::shutdown(responder.get(), SHUT_RDWR);
+  ::shutdown(responder.fd(), SHUT_RDWR);
   responding.join();
   if (shared.failed) throw load_error(shared.error);
+  handshakes.join();
+  result.handshakes = handshakes.done();
   for (const auto& r : requesters)
     result.samples.insert(result.samples.end(), r->samples.begin(), r->samples.end());
   return report_line(opt, result);

@@ -1,4 +1,5 @@
 // troupe-load: drives one scenario against a server and prints one line of JSON.
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -18,17 +19,23 @@ constexpr std::string_view usage =
     R"(usage: troupe-load SCENARIO --port N [options]
 
 scenarios:  pub 1to1 4to4 fan16 fan1000 wild queue8 reqrep idle subs churn
+            handshake
   --host ADDRESS     IPv4 address of the server (127.0.0.1)
   --port N           its port (4222)
   --pid N            its process, for CPU time and memory
   --size BYTES       payload, 16 and more (128)
   --seconds S        length of the measured part (2)
-  --messages N       instead: publishes, subscriptions or connects to make
+  --messages N       instead: publishes, subscriptions or connects to make (handshake: 5000)
+  --tls              over TLS: full handshakes, no certificate is checked
+  --ws               over WebSocket; --port is that of the websocket listener
+  --user NAME        log in, with --password TEXT
   --warmup S         unmeasured part in front (0.3)
   --window MIB       bytes published and not yet delivered (32; fan1000 64)
   --in-flight N      reqrep: requests under way per requester (1)
   --connections N    pub, 4to4: publishers; wild: subscribers (4); reqrep: requesters (1);
-                     idle: connections (10000); subs: connections (1); churn: threads (8)
+                     idle: connections (10000); subs: connections (1);
+                     churn, handshake: threads (8)
+  --storm N          reqrep: so many threads connect and disconnect meanwhile (0)
   --threads N        threads per side (half of the cores)
   --seed N           seed of wild (1)
 )";
@@ -52,10 +59,17 @@ options parse_arguments(int argc, char** argv) {
       {"--in-flight", [&](const std::string& v) { opt.in_flight = unsigned(std::stoul(v)); }},
       {"--connections", [&](const std::string& v) { opt.connections = unsigned(std::stoul(v)); }},
       {"--threads", [&](const std::string& v) { opt.threads = unsigned(std::stoul(v)); }},
+      {"--user", [&](const std::string& v) { opt.server.user = v; }},
+      {"--password", [&](const std::string& v) { opt.server.password = v; }},
+      {"--storm", [&](const std::string& v) { opt.storm = unsigned(std::stoul(v)); }},
       {"--seed", [&](const std::string& v) { opt.seed = std::stoull(v); }},
   };
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
+    if (word == "--tls" || word == "--ws") {
+      (word == "--tls" ? opt.server.tls : opt.server.websocket) = true;
+      continue;
+    }
     const auto setter = setters.find(word);
     if (setter == setters.end()) {
       if (!opt.scenario.empty() || word[0] == '-') fail_usage("unknown argument: " + word);
@@ -79,7 +93,7 @@ std::string run(const options& opt) {
   if (opt.scenario == "reqrep") return run_request_reply(opt);
   if (opt.scenario == "idle") return run_idle(opt);
   if (opt.scenario == "subs") return run_subscriptions(opt);
-  if (opt.scenario == "churn") return run_churn(opt);
+  if (opt.scenario == "churn" || opt.scenario == "handshake") return run_churn(opt);
   return run_throughput(opt);
 }
 
@@ -87,6 +101,7 @@ std::string run(const options& opt) {
 
 int main(int argc, char** argv) {
   const options opt = parse_arguments(argc, argv);
+  std::signal(SIGPIPE, SIG_IGN); // OpenSSL writes without MSG_NOSIGNAL
   try {
     std::cout << run(opt) << std::endl;
     return 0;

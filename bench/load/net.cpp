@@ -54,15 +54,6 @@ unique_fd connect_tcp(const endpoint& server, unsigned source) {
   return fd;
 }
 
-unique_fd connect_client(const endpoint& server, unsigned source) {
-  unique_fd fd = connect_tcp(server, source);
-  const std::string info = read_line(fd.get());
-  if (info.rfind("INFO ", 0) != 0) throw load_error("expected INFO, got: " + info);
-  send_all(fd.get(), connect_line);
-  ping_pong(fd.get());
-  return fd;
-}
-
 void send_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -90,16 +81,6 @@ std::string read_line(int fd) {
   }
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.pop_back();
   return line;
-}
-
-void ping_pong(int fd) {
-  send_all(fd, "PING\r\n");
-  for (;;) {
-    const std::string line = read_line(fd);
-    if (line == "PONG") return;
-    if (line == "PING") send_all(fd, "PONG\r\n");
-    if (line.rfind("-ERR", 0) == 0) throw load_error("server said " + line);
-  }
 }
 
 void set_nonblocking(int fd) {

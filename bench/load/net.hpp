@@ -1,4 +1,5 @@
-// Sockets of the load generator: connect to a server on loopback, shake hands, move bytes.
+// Sockets of the load generator: connect to a server on loopback. What is spoken on them is in
+// channel.hpp.
 //
 // Setup is blocking and fails by exception (a broken set-up has no result to report); the measured
 // loops use the file descriptors directly.
@@ -43,28 +44,24 @@ private:
 struct endpoint {
   std::string host = "127.0.0.1";
   uint16_t port = 4222;
+  /// How clients speak to it: see channel.
+  bool tls = false;
+  bool websocket = false;
+  /// Who they are; empty: nobody.
+  std::string user;
+  std::string password;
 };
-
-/// The CONNECT line of every client of the generator.
-inline constexpr std::string_view connect_line =
-    "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n";
 
 /// A blocking connection with TCP_NODELAY and a receive time-out of 15 seconds. `source` 0 leaves
 /// the source address to the kernel; other values use 127.0.x.y, so that a storm of connections
 /// does not run out of ports.
 unique_fd connect_tcp(const endpoint& server, unsigned source = 0);
 
-/// Connects, reads INFO, sends CONNECT and PING, returns after PONG.
-unique_fd connect_client(const endpoint& server, unsigned source = 0);
-
 /// Sends all of `bytes` on a blocking socket.
 void send_all(int fd, std::string_view bytes);
 
 /// Reads one line without its CRLF and nothing behind it (peeks; for set-up only).
 std::string read_line(int fd);
-
-/// Sends PING and reads lines until PONG; a -ERR throws.
-void ping_pong(int fd);
 
 void set_nonblocking(int fd);
 

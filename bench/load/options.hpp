@@ -30,6 +30,8 @@ struct options {
   unsigned in_flight = 1;
   /// Threads of each side (publishers, subscribers); 0: half of the cores.
   unsigned threads = 0;
+  /// reqrep: threads that connect and disconnect meanwhile.
+  unsigned storm = 0;
 };
 
 /// Each runs one scenario and returns the report line.
@@ -37,6 +39,6 @@ std::string run_throughput(const options& opt);
 std::string run_request_reply(const options& opt);
 std::string run_idle(const options& opt);
 std::string run_subscriptions(const options& opt);
-std::string run_churn(const options& opt);
+std::string run_churn(const options& opt); // and "handshake"
 
 } // namespace troupe::bench

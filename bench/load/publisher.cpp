@@ -1,8 +1,6 @@
 #include "bench/load/publisher.hpp"
 
-#include <cerrno>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "bench/load/stats.hpp"
 
@@ -26,7 +24,7 @@ public:
       epoll_event event{};
       event.events = EPOLLIN | EPOLLOUT | EPOLLET;
       event.data.u64 = i;
-      if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, publishers[i]->fd.get(), &event) != 0)
+      if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, publishers[i]->wire.fd(), &event) != 0)
         throw_errno("epoll_ctl");
     }
   }
@@ -76,12 +74,12 @@ private:
       if (phase_over(p)) {
         p.now = publisher::state::pinging;
         p.pongs_wanted = p.incoming.pongs() + 1;
-        p.control += "PING\r\n";
+        p.control += p.wire.framed("PING\r\n");
         return outcome::sent;
       }
       if (!flow_.try_acquire(p.pool.blocks[p.block].deliveries)) return outcome::window_full;
       publish_block& next = p.pool.blocks[p.block];
-      put_hex8(next.bytes.data() + next.round_at, p.round);
+      next.set_round(p.round);
       p.begun = true;
     }
     return send_block(p) ? outcome::sent : outcome::idle;
@@ -94,12 +92,9 @@ private:
 
   // Returns the bytes that the socket took; 0 when it is full.
   static size_t send_some(publisher& p, const char* data, size_t size) {
-    const ssize_t n = ::send(p.fd.get(), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n >= 0) return static_cast<size_t>(n);
-    if (errno == EINTR) return 0;
-    if (errno != EAGAIN) throw_errno("publisher: closed by the server: send");
-    p.writable = false;
-    return 0;
+    const size_t n = p.wire.send_some(data, size);
+    if (n == 0) p.writable = false;
+    return n;
   }
 
   static bool send_control(publisher& p) {
@@ -135,14 +130,10 @@ private:
 
   static void read_incoming(publisher& p) {
     char chunk[4096];
-    for (;;) {
-      const ssize_t n = ::recv(p.fd.get(), chunk, sizeof chunk, MSG_DONTWAIT);
-      if (n < 0 && (errno == EAGAIN || errno == EINTR)) break;
-      if (n < 0) throw_errno("publisher: closed by the server: recv");
-      if (n == 0) throw load_error("publisher: closed by the server");
-      p.incoming.feed(chunk, static_cast<size_t>(n));
+    const auto take = [&p](const char* data, size_t n) { p.incoming.feed(data, n); };
+    while (p.wire.receive(chunk, sizeof chunk, take) || p.wire.pending()) {
     }
-    for (unsigned pings = p.incoming.take_pings(); pings > 0; --pings) p.control += "PONG\r\n";
+    for (unsigned pings = p.incoming.take_pings(); pings > 0; --pings) p.control += p.wire.framed("PONG\r\n");
     if (p.now == publisher::state::pinging && p.incoming.pongs() >= p.pongs_wanted) {
       p.now = publisher::state::done;
       p.done_ns = now_ns();

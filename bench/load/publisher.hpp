@@ -4,18 +4,18 @@
 #include <cstdint>
 #include <vector>
 
+#include "bench/load/channel.hpp"
 #include "bench/load/flow.hpp"
-#include "bench/load/net.hpp"
 #include "bench/load/stream_counter.hpp"
 #include "bench/load/topology.hpp"
 
 namespace troupe::bench {
 
 struct publisher {
-  publisher(unique_fd socket, message_pool messages)
-      : fd(std::move(socket)), pool(std::move(messages)) {}
+  publisher(channel connection, message_pool messages)
+      : wire(std::move(connection)), pool(std::move(messages)) {}
 
-  unique_fd fd;
+  channel wire;
   message_pool pool;
   stream_counter incoming{0};
   uint64_t published = 0;

@@ -1,15 +1,13 @@
-// Scenarios about many of something: idle connections, subscriptions, connects and disconnects.
+// Scenarios about many of something: idle connections, subscriptions.
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <mutex>
+#include <memory>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <thread>
 #include <vector>
 
+#include "bench/load/channel.hpp"
 #include "bench/load/options.hpp"
 #include "bench/load/stats.hpp"
 
@@ -19,7 +17,6 @@ namespace {
 
 constexpr unsigned idle_connections = 10'000;
 constexpr uint64_t subscriptions = 1'000'000;
-constexpr unsigned churn_threads = 8;
 constexpr double settle_seconds = 3.5; // the servers' first PING comes some 2 seconds after connect
 constexpr size_t subscribe_chunk = 128 * 1024;
 
@@ -34,12 +31,14 @@ public:
     if (epoll_.get() < 0) throw_errno("epoll_create1");
   }
 
-  void add(unique_fd fd) {
+  void add(channel wire) {
+    wire.set_nonblocking();
+    connections_.push_back(std::make_unique<channel>(std::move(wire)));
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.fd = fd.get();
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) throw_errno("epoll_ctl");
-    connections_.push_back(std::move(fd));
+    event.data.ptr = connections_.back().get();
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connections_.back()->fd(), &event) != 0)
+      throw_errno("epoll_ctl");
   }
 
   void serve_for(double seconds) {
@@ -48,28 +47,25 @@ public:
     for (uint64_t now = now_ns(); now < end; now = now_ns()) {
       const int wait_ms = static_cast<int>((end - now) / 1'000'000) + 1;
       const int n = ::epoll_wait(epoll_.get(), events, 256, wait_ms);
-      for (int i = 0; i < n; ++i) answer(events[i].data.fd);
+      for (int i = 0; i < n; ++i) answer(*static_cast<channel*>(events[i].data.ptr));
     }
   }
 
 private:
-  static void answer(int fd) {
+  static void answer(channel& wire) {
     char chunk[2048];
-    const ssize_t n = ::recv(fd, chunk, sizeof chunk, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n <= 0) throw load_error("idle connection closed by the server");
-    const std::string_view bytes(chunk, static_cast<size_t>(n));
-    if (bytes.find("-ERR") != std::string_view::npos)
-      throw load_error("server said " + std::string(bytes));
-    if (bytes.find("PING\r\n") != std::string_view::npos) send_all(fd, "PONG\r\n");
+    std::string bytes;
+    wire.receive(chunk, sizeof chunk, [&](const char* data, size_t n) { bytes.append(data, n); });
+    if (bytes.find("-ERR") != std::string::npos) throw load_error("server said " + bytes);
+    if (bytes.find("PING\r\n") != std::string::npos) wire.send_all("PONG\r\n");
   }
 
   unique_fd epoll_;
-  std::vector<unique_fd> connections_;
+  std::vector<std::unique_ptr<channel>> connections_;
 };
 
 // Sends `count` SUB lines for distinct subjects, starting with subject number `first`.
-void subscribe_many(int fd, uint64_t first, uint64_t count) {
+void subscribe_many(channel& wire, uint64_t first, uint64_t count) {
   std::string lines;
   char line[96];
   for (uint64_t i = 0; i < count; ++i) {
@@ -81,38 +77,11 @@ void subscribe_many(int fd, uint64_t first, uint64_t count) {
                                    static_cast<unsigned long long>(i + 1));
     lines.append(line, static_cast<size_t>(size));
     if (lines.size() >= subscribe_chunk) {
-      send_all(fd, lines);
+      wire.send_all(lines);
       lines.clear();
     }
   }
-  send_all(fd, lines);
-}
-
-// Connects, shakes hands and closes until `deadline_ns`; returns how often.
-uint64_t churn_until(const options& opt, unsigned thread, uint64_t deadline_ns, uint64_t messages) {
-  uint64_t done = 0;
-  const std::string hello = std::string(connect_line) + "PING\r\n";
-  char chunk[4096];
-  while (messages ? done < messages : now_ns() < deadline_ns) {
-    // A new source address every 4,000 connections: closed ones hold their port for a minute.
-    const unsigned source = 1 + thread * 1000 + static_cast<unsigned>(done / 4000);
-    const unique_fd fd = connect_tcp(opt.server, source);
-    std::string seen;
-    bool greeted = false;
-    while (seen.find("PONG\r\n") == std::string::npos) {
-      const ssize_t n = ::recv(fd.get(), chunk, sizeof chunk, 0);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) throw load_error("churn: closed by the server");
-      seen.append(chunk, static_cast<size_t>(n));
-      if (seen.find("-ERR") != std::string::npos) throw load_error("server said " + seen);
-      if (!greeted && seen.find("\r\n") != std::string::npos) {
-        send_all(fd.get(), hello);
-        greeted = true;
-      }
-    }
-    ++done;
-  }
-  return done;
+  wire.send_all(lines);
 }
 
 } // namespace
@@ -122,13 +91,13 @@ std::string run_idle(const options& opt) {
   raise_open_files(count + 64);
   const server_probe probe(opt.pid);
   idle_keeper keeper;
-  keeper.add(connect_client(opt.server));
+  keeper.add(channel(opt.server));
   keeper.serve_for(0.2);
   const uint64_t rss_before = probe.rss_bytes();
   const uint64_t cpu_before = probe.cpu_ns();
   const uint64_t start = now_ns();
   for (unsigned i = 0; i < count; ++i) {
-    keeper.add(connect_client(opt.server));
+    keeper.add(channel(opt.server));
     if (i % 500 == 0) keeper.serve_for(0);
   }
   const uint64_t connected = now_ns();
@@ -156,15 +125,15 @@ std::string run_subscriptions(const options& opt) {
   const unsigned connections = std::max(1u, opt.connections);
   const uint64_t total = opt.messages ? opt.messages : subscriptions;
   const server_probe probe(opt.pid);
-  std::vector<unique_fd> clients;
-  for (unsigned i = 0; i < connections; ++i) clients.push_back(connect_client(opt.server));
+  std::vector<channel> clients;
+  for (unsigned i = 0; i < connections; ++i) clients.emplace_back(opt.server);
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   const uint64_t rss_before = probe.rss_bytes();
   const uint64_t cpu_before = probe.cpu_ns();
   const uint64_t start = now_ns();
   const uint64_t each = total / connections;
-  for (unsigned i = 0; i < connections; ++i) subscribe_many(clients[i].get(), i * each, each);
-  for (const unique_fd& client : clients) ping_pong(client.get());
+  for (unsigned i = 0; i < connections; ++i) subscribe_many(clients[i], i * each, each);
+  for (channel& client : clients) client.ping_pong();
   const uint64_t cpu = probe.cpu_ns() - cpu_before;
   const double seconds = static_cast<double>(now_ns() - start) / 1e9;
   const uint64_t rss_after = probe.rss_bytes();
@@ -178,40 +147,6 @@ std::string run_subscriptions(const options& opt) {
   out.number("cpu_ns_per_msg", static_cast<double>(cpu) / static_cast<double>(made));
   out.number("bytes_per_subscription", growth_per(rss_before, rss_after, made));
   out.count("rss_bytes", rss_after).count("peak_rss_bytes", probe.peak_rss_bytes());
-  return out.line();
-}
-
-std::string run_churn(const options& opt) {
-  const unsigned threads = opt.connections ? opt.connections : churn_threads;
-  const server_probe probe(opt.pid);
-  std::atomic<uint64_t> done{0};
-  std::mutex mutex;
-  std::string error;
-  const uint64_t cpu_before = probe.cpu_ns();
-  const uint64_t start = now_ns();
-  const uint64_t deadline = start + static_cast<uint64_t>(opt.seconds * 1e9);
-  std::vector<std::thread> storm;
-  for (unsigned i = 0; i < threads; ++i) {
-    storm.emplace_back([&, i] {
-      try {
-        done += churn_until(opt, i, deadline, (opt.messages + threads - 1) / threads);
-      } catch (const std::exception& e) {
-        const std::lock_guard lock(mutex);
-        if (error.empty()) error = e.what();
-      }
-    });
-  }
-  for (std::thread& t : storm) t.join();
-  if (!error.empty()) throw load_error(error);
-  const double seconds = static_cast<double>(now_ns() - start) / 1e9;
-  const uint64_t cpu = probe.cpu_ns() - cpu_before;
-  const auto count = static_cast<double>(std::max<uint64_t>(1, done));
-  report out;
-  out.text("scenario", "churn").count("size", 0).count("connections", done);
-  out.number("rate", count / seconds).number("seconds", seconds);
-  out.number("server_cpu_s", static_cast<double>(cpu) / 1e9);
-  out.number("cpu_ns_per_msg", static_cast<double>(cpu) / count);
-  out.count("rss_bytes", probe.rss_bytes());
   return out.line();
 }
 

@@ -1,10 +1,8 @@
 #include "bench/load/subscriber.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "bench/load/stats.hpp"
 
@@ -19,19 +17,16 @@ constexpr int max_events = 256;
 constexpr size_t compared_bytes = 1024; // of a large payload, from its front
 
 void receive(subscriber& s, char* buffer, const delivery_shape& shape, flow& shared) {
-  for (int i = 0; i < reads_per_event; ++i) {
-    const ssize_t n = ::recv(s.fd.get(), buffer, receive_bytes, MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n < 0) throw_errno("subscriber: closed by the server: recv");
-    if (n == 0) throw load_error("subscriber: closed by the server");
-    const uint64_t messages = s.incoming.feed(buffer, static_cast<size_t>(n));
+  const auto take = [&](const char* data, size_t n) {
+    const uint64_t messages = s.incoming.feed(data, n);
     if (messages > 0) shared.delivered(messages, now_ns());
     if (s.incoming.sample() != nullptr)
       check_sample(s, shape, s.incoming.sample(), s.incoming.sample_number());
-    for (unsigned pings = s.incoming.take_pings(); pings > 0; --pings)
-      send_all(s.fd.get(), "PONG\r\n");
-    if (static_cast<size_t>(n) < receive_bytes) return;
-  }
+  };
+  bool more = true;
+  for (int i = 0; (i < reads_per_event && more) || s.wire.pending(); ++i)
+    more = s.wire.receive(buffer, receive_bytes, take);
+  for (unsigned pings = s.incoming.take_pings(); pings > 0; --pings) s.wire.send_all("PONG\r\n");
 }
 
 } // namespace
@@ -68,7 +63,7 @@ uint64_t run_subscribers(const std::vector<subscriber*>& subscribers, delivery_s
       epoll_event event{};
       event.events = EPOLLIN;
       event.data.ptr = s;
-      if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, s->fd.get(), &event) != 0)
+      if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, s->wire.fd(), &event) != 0)
         throw_errno("epoll_ctl");
     }
     epoll_event events[max_events];

@@ -5,18 +5,18 @@
 #include <cstdint>
 #include <vector>
 
+#include "bench/load/channel.hpp"
 #include "bench/load/flow.hpp"
-#include "bench/load/net.hpp"
 #include "bench/load/stream_counter.hpp"
 #include "bench/load/topology.hpp"
 
 namespace troupe::bench {
 
 struct subscriber {
-  subscriber(unique_fd socket, size_t message_bytes)
-      : fd(std::move(socket)), incoming(message_bytes) {}
+  subscriber(channel connection, size_t message_bytes)
+      : wire(std::move(connection)), incoming(message_bytes) {}
 
-  unique_fd fd;
+  channel wire;
   stream_counter incoming;
   /// The messages to expect, for the check of samples.
   const message_pool* pool = nullptr;

@@ -31,8 +31,10 @@ public:
     raise_open_files(plan_.subscribers.size() + plan_.pools.size() + 64);
     for (const subscriber_plan& s : plan_.subscribers) add_subscriber(s);
     for (const message_pool& pool : plan_.pools) {
-      publishers_.push_back(std::make_unique<publisher>(connect_client(opt.server), pool));
-      set_nonblocking(publishers_.back()->fd.get());
+      publishers_.push_back(std::make_unique<publisher>(channel(opt.server), pool));
+      publishers_.back()->wire.set_nonblocking();
+      if (!opt.server.websocket) continue;
+      for (publish_block& block : publishers_.back()->pool.blocks) block.frame();
     }
   }
 
@@ -42,9 +44,10 @@ public:
 
 private:
   void add_subscriber(const subscriber_plan& plan) {
-    auto s = std::make_unique<subscriber>(connect_client(opt_.server), plan_.delivery_bytes);
-    send_all(s->fd.get(), plan.subscribe);
-    ping_pong(s->fd.get());
+    auto s = std::make_unique<subscriber>(channel(opt_.server), plan_.delivery_bytes);
+    s->wire.send_all(plan.subscribe);
+    s->wire.ping_pong();
+    s->wire.set_nonblocking();
     s->pool = &plan_.pools[plan.pool];
     s->in_order = plan.in_order;
     subscribers_.push_back(std::move(s));

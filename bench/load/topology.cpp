@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "bench/load/ws_frames.hpp"
+
 namespace troupe::bench {
 
 namespace {
@@ -56,6 +58,19 @@ bool get_hex8(const char* in, uint32_t& value) {
     value = value * 16 + static_cast<uint32_t>(digit ? c - '0' : c - 'a' + 10);
   }
   return true;
+}
+
+void publish_block::set_round(uint32_t round) {
+  char* at = bytes.data() + round_at;
+  put_hex8(at, round);
+  for (size_t i = 0; i < round_mask.size(); ++i)
+    at[i] = static_cast<char>(static_cast<unsigned char>(at[i]) ^ round_mask[i]);
+}
+
+void publish_block::frame() {
+  for (size_t i = 0; i < round_mask.size(); ++i) round_mask[i] = mask_key[(round_at + i) % 4];
+  round_at = masked_position(bytes.size(), round_at);
+  bytes = masked_frames(bytes);
 }
 
 void fill_payload(char* out, size_t size, uint32_t index) {

@@ -5,6 +5,7 @@
 // both sides know exactly how many deliveries a block must cause.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,6 +36,12 @@ struct publish_block {
   uint64_t deliveries = 0;
   /// Where the round number of the first message is written before each sending.
   size_t round_at = 0;
+  /// The mask over the round number; none without WebSocket.
+  std::array<unsigned char, 8> round_mask{};
+
+  void set_round(uint32_t round);
+  /// Makes masked WebSocket frames of `bytes`.
+  void frame();
 };
 
 /// The messages that one publisher sends over and over.
