@@ -72,7 +72,7 @@ class Banner(unittest.TestCase):
 
 class Startup(unittest.TestCase):
     def test_listens_soon(self):
-        """50 ms is the aim for a release build on a quiet machine; the bound here is for a debug build on a busy one."""
+        """50 ms for a release build, the best of seven starts; another build may be on a busy machine."""
         spans = []
         for _ in range(7):
             port = free_port()
@@ -86,7 +86,7 @@ class Startup(unittest.TestCase):
                 process.kill()
                 process.wait()
         print(f"start to INFO: best {min(spans) * 1000:.0f} ms, worst {max(spans) * 1000:.0f} ms", file=sys.stderr)
-        self.assertLess(min(spans), 1.0)
+        self.assertLess(min(spans), 0.05 if os.environ.get("TROUPE_TEST_SLACK") == "1" else 1.0)
 
 
 class Refused(unittest.TestCase):
