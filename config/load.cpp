@@ -231,6 +231,8 @@ bool load_special(load_context& ctx, std::string_view name, const value& v) {
     load_server_name(ctx, v);
   } else if (name == "tls") {
     o.tls = load_tls(ctx, v);
+  } else if (name == "ocsp") {
+    load_ocsp(ctx, v);
   } else if (name == "mappings") {
     o.mappings = load_mappings(ctx, v);
   } else if (name == "system_account") {

@@ -90,6 +90,8 @@ bool load_operators(load_context& ctx, std::string_view name, const value& v);
 void finish_operators(load_context& ctx);
 /// A tls block, of whatever listener; nothing if it is none.
 std::optional<tls_options> load_tls(load_context& ctx, const value& v);
+/// The ocsp option -> options.ocsp.
+void load_ocsp(load_context& ctx, const value& v);
 /// How long a client may take to log in where nobody says: with TLS, its handshake comes first.
 void fill_auth_timeout(server_options& options);
 /// The proxies block -> options.trusted_proxies.

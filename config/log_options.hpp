@@ -17,8 +17,8 @@ namespace troupe::config {
 enum class log_level : uint8_t { trace, debug, info, warn, error, fatal };
 
 /// Folders below actors/ that log, then those beside it; the last one stands for all others.
-inline constexpr std::array<std::string_view, 16> log_subsystems = {
-    "auth", "cluster", "jetstream", "main",   "node",    "observe", "raft", "reactor",
+inline constexpr std::array<std::string_view, 17> log_subsystems = {
+    "auth", "cluster", "jetstream", "main",   "node",    "observe", "ocsp", "raft", "reactor",
     "routing", "session", "system", "websocket", "config", "http", "storage", "other"};
 
 /// Its place in `log_subsystems`; that of "other" when it is not there.

@@ -132,7 +132,7 @@ constexpr option_row top[] = {
     {"", "tls", map, "", live, built, "TLS for clients.", "tls"},
     {"", "allow_non_tls", boolean, "false", restart, built, "Take plain clients beside TLS.", "",
      &o::allow_non_tls},
-    {"", "ocsp", any, "", live, unbuilt_security, "OCSP stapling.", "ocsp"},
+    {"", "ocsp", any, "", live, built, "OCSP stapling.", "ocsp"},
     {"", "ocsp_cache", any, "local", live, unbuilt, "Cache of OCSP answers.", "ocsp_cache"},
     {"", "proxy_protocol", boolean, "false", restart, unbuilt, "Expect a PROXY header.", "",
      &o::proxy_protocol},

@@ -132,6 +132,7 @@ struct server_options {
   // -- TLS for clients, and their WebSocket listener
   std::optional<tls_options> tls;
   ocsp_options ocsp;
+  ocsp_cache_options ocsp_cache;
   websocket_options websocket;
 
   // -- JetStream switches known to the command line; the block itself is not built yet

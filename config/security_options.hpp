@@ -60,17 +60,23 @@ struct tls_options {
   bool operator==(const tls_options&) const = default;
 };
 
+/// `off`: the file says nothing, which is as `automatic`.
 enum class ocsp_mode : uint8_t { off, automatic, always, must, never };
 
-/// OCSP stapling of the node's own certificate, and the cache of answers about peers.
+/// OCSP stapling of the node's own certificates.
 struct ocsp_options {
-  ocsp_mode mode = ocsp_mode::automatic;
-  std::vector<std::string> urls;
-  bool cache = true;
-  std::string cache_dir;  // empty: "_rc_"
+  ocsp_mode mode = ocsp_mode::off;
+  std::vector<std::string> urls;  // instead of those of the certificate
+  bool operator==(const ocsp_options&) const = default;
+};
+
+/// Where answers about peers' certificates are kept.
+struct ocsp_cache_options {
+  bool local = true;  // else nowhere
+  std::string local_store = "_rc_";
   bool preserve_revoked = false;
   nanoseconds save_interval = 5min;
-  bool operator==(const ocsp_options&) const = default;
+  bool operator==(const ocsp_cache_options&) const = default;
 };
 
 // -- users and permissions -------------------------------------------------------------------------

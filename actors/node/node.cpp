@@ -24,6 +24,7 @@
 #include "actors/node/signal_source.hpp"
 #include "actors/node/websocket_setup.hpp"
 #include "actors/observe/logger.hpp"
+#include "actors/ocsp/staple_watch.hpp"
 #include "actors/routing/exchange.hpp"
 #include "actors/session/client_hub.hpp"
 #include "config/log_options.hpp"
@@ -118,7 +119,9 @@ struct node::parts {
   uint16_t websocket_port = 0;
   std::optional<bound_socket> websocket_socket;  // until its listener has it
   bool started = false;
+  std::shared_ptr<staple_watch> staples;  // of the policy in force
 
+  void watch_staples(const node_policy& policy);
   result<node_policy_ptr> make_policy(const config::server_options& options,
                                       uint16_t client_port) const;
   std::shared_ptr<const authenticator> make_authenticator(const config::server_options& options,
@@ -179,6 +182,10 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   auto websocket = make_websocket_policy(options, *policy, websocket_port);
   if (!websocket) return websocket.error();
   policy->websocket = std::move(*websocket);
+  auto staples = staple_watch::prepare(
+    options, {policy->tls, policy->websocket ? policy->websocket->tls : nullptr});
+  if (!staples) return staples.error();
+  policy->staples = std::move(*staples);
   return node_policy_ptr(std::move(policy));
 }
 
@@ -248,12 +255,20 @@ std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
   out->make_policy = [this](const config::server_options& o, uint16_t client_port) {
     return make_policy(o, client_port);
   };
+  out->published = [this](const node_policy& policy) { watch_staples(policy); };
   out->client_port = [this] { return port.load(); };
   out->move_listener = [this](bound_socket socket) {
     port = socket.port;
     caf::anon_send(root, listener_moved{std::move(socket)});
   };
   return out;
+}
+
+/// The certificates of the policy that is in force now are watched, those of the one before no more.
+void node::parts::watch_staples(const node_policy& policy) {
+  if (staples) staples->stop();
+  staples = policy.staples;
+  if (staples) staples->start([root = root] { caf::anon_send(root, signal_event{SIGINT}); });
 }
 
 /// Without its system account a node of operator mode could not be told of other accounts.
@@ -396,6 +411,7 @@ result<void> node::start() {
   p_->root = p_->system->spawn<node_actor>(std::move(parts));
   p_->signals = spawn_pinned<signal_source>(p_->drivers->at(0), p_->root);
   p_->drivers->start();
+  p_->watch_staples(*p_->context->policy());
   p_->started = true;
   return {};
 }
@@ -414,6 +430,7 @@ void node::finish() {
   p_->root = nullptr;
   p_->signals = nullptr;
   p_->system->await_all_actors_done();
+  if (p_->staples) p_->staples->stop();
   p_->drivers->stop();
   p_->context->events = nullptr;
   p_->system_account = nullptr;

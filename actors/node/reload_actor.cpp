@@ -78,6 +78,7 @@ private:
     if (socket_) parts_.move_listener(socket_->take());
     for (const hub_handle& hub : parts_.hubs) self_->send(hub, policy_);
     if (commit_outside_) commit_outside_();
+    if (parts_.published) parts_.published(*policy_);
   }
 
   /// A hub answers messages in their order: once it has counted nothing it has taken the policy.

@@ -47,6 +47,8 @@ struct reload_parts {
   std::vector<hub_handle> hubs;
   /// The policy of these options, with clients on this port.
   std::function<result<node_policy_ptr>(const config::server_options&, uint16_t port)> make_policy;
+  /// Called when it is in force.
+  std::function<void(const node_policy&)> published;
   /// The port that clients connect to now.
   std::function<uint16_t()> client_port;
   /// Clients come through this socket from now on, and no more through the old one.

@@ -8,7 +8,7 @@
 #include <ctime>
 #include <new>
 
-#include "actors/reactor/tls_files.hpp"
+#include "actors/reactor/tls_choice.hpp"
 #include "config/tls_names.hpp"
 
 namespace troupe {
@@ -32,26 +32,16 @@ std::string last_problem() {
   return reason ? reason : "unknown";
 }
 
-result<void> use_chain(SSL_CTX* ctx, const certificate_chain& chain) {
-  if (SSL_CTX_use_certificate(ctx, chain.certs.front().get()) != 1
-      || SSL_CTX_use_PrivateKey(ctx, chain.key.get()) != 1)
-    return bad(last_problem());
-  for (size_t i = 1; i < chain.certs.size(); ++i)
-    if (SSL_CTX_add1_chain_cert(ctx, chain.certs[i].get()) != 1) return bad(last_problem());
-  return {};
-}
-
 std::optional<std::chrono::sys_seconds> end_of(const X509* cert) {
   std::tm when{};
   if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &when) != 1) return std::nullopt;
   return std::chrono::sys_seconds(std::chrono::seconds(::timegm(&when)));
 }
 
-/// Sets `first_end` to the end of the first. Errors of one pair of several say which.
-result<void> use_certificates(SSL_CTX* ctx, const config::tls_options& o,
-                              std::optional<std::chrono::sys_seconds>& first_end) {
-  // Of two with keys of the same kind the first is used, so it comes last.
-  for (size_t i = o.certs.size(); i-- > 0;) {
+/// Errors of one pair of several say which.
+result<std::vector<own_certificate>> load_certificates(const config::tls_options& o) {
+  std::vector<own_certificate> out;
+  for (size_t i = 0; i < o.certs.size(); ++i) {
     const config::cert_pair& pair = o.certs[i];
     if (pair.key_file.empty()) return bad("missing 'key_file' in TLS configuration");
     if (pair.cert_file.empty()) return bad("missing 'cert_file' in TLS configuration");
@@ -59,12 +49,11 @@ result<void> use_certificates(SSL_CTX* ctx, const config::tls_options& o,
     if (o.certs.size() > 1)
       which = " " + std::to_string(i + 1) + "/" + std::to_string(o.certs.size());
     auto chain = load_certificate_chain(pair.cert_file, pair.key_file);
-    auto used = chain ? use_chain(ctx, *chain) : result<void>(chain.error());
-    if (!used)
-      return bad("error parsing X509 certificate/key pair" + which + ": " + used.error().context);
-    first_end = end_of(chain->certs.front().get());
+    if (!chain)
+      return bad("error parsing X509 certificate/key pair" + which + ": " + chain.error().context);
+    out.push_back({pair.cert_file, std::move(*chain)});
   }
-  return {};
+  return out;
 }
 
 /// Suites of TLS 1.2 that this library has, in its own spelling. Those of 1.3 are always on.
@@ -186,7 +175,13 @@ result<tls_context_ptr> make_tls_context(const config::tls_options& options, tls
   std::shared_ptr<tls_context> out(new tls_context(options));
   choose_modes(out->ctx_);
   if (auto ok = choose_algorithms(out->ctx_, options); !ok) return ok.error();
-  if (auto ok = use_certificates(out->ctx_, options, out->not_after_); !ok) return ok.error();
+  auto certificates = load_certificates(options);
+  if (!certificates) return certificates.error();
+  out->certificates_ = std::move(*certificates);
+  if (!out->certificates_.empty()) {
+    out->not_after_ = end_of(out->certificates_[0].chain.certs[0].get());
+    if (auto ok = show_certificates(out->ctx_, out->certificates_); !ok) return ok.error();
+  }
   if (auto ok = choose_peers(out->ctx_, options, purpose); !ok) return ok.error();
   return tls_context_ptr(std::move(out));
 }

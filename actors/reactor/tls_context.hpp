@@ -14,7 +14,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "actors/reactor/staple_slot.hpp"
+#include "actors/reactor/tls_files.hpp"
 #include "config/security_options.hpp"
 #include "protocol/result.hpp"
 
@@ -40,6 +43,13 @@ private:
   std::atomic<uint64_t> refused_{0};
 };
 
+/// A certificate of ours with its key, its chain, and what it is shown with.
+struct own_certificate {
+  std::string cert_file;
+  certificate_chain chain;
+  std::shared_ptr<staple_slot> staple = std::make_shared<staple_slot>();
+};
+
 class tls_context {
 public:
   ~tls_context();
@@ -47,6 +57,9 @@ public:
   tls_context& operator=(const tls_context&) = delete;
 
   const config::tls_options& options() const { return options_; }
+  /// In the order of the file. A handshake takes the first that fits the name the client asks for and
+  /// the signatures it knows, else the first.
+  const std::vector<own_certificate>& certificates() const { return certificates_; }
   /// Shared: whoever gives it to an owner that frees it calls SSL_CTX_up_ref first.
   SSL_CTX* get() const { return ctx_; }
   /// When the first certificate ends; nothing without a certificate.
@@ -64,6 +77,7 @@ private:
   explicit tls_context(const config::tls_options& options);
 
   config::tls_options options_;
+  std::vector<own_certificate> certificates_;
   SSL_CTX* ctx_;
   std::optional<std::chrono::sys_seconds> not_after_;
   mutable handshake_rate rate_;

@@ -61,9 +61,8 @@ subject_attribute attribute_of(const X509_NAME_ENTRY* entry) {
   return out;
 }
 
-certificate_subject subject_of(X509* cert) {
+certificate_subject parts_of(const X509_NAME* name) {
   certificate_subject out;
-  const X509_NAME* name = X509_get_subject_name(cert);
   int step = -1;
   for (int i = 0; i < X509_NAME_entry_count(name); ++i) {
     const X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, i);
@@ -73,6 +72,8 @@ certificate_subject subject_of(X509* cert) {
   }
   return out;
 }
+
+certificate_subject subject_of(X509* cert) { return parts_of(X509_get_subject_name(cert)); }
 
 /// The alternative names by which users are found, and the subject.
 std::shared_ptr<const certificate_identity> identity_of(X509* cert) {
@@ -93,13 +94,6 @@ std::shared_ptr<const certificate_identity> identity_of(X509* cert) {
   return out;
 }
 
-std::string certificate_digest(X509* cert) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int length = 0;
-  if (X509_digest(cert, EVP_sha256(), digest.data(), &length) != 1) return {};
-  return hex_of(digest.data(), length);
-}
-
 std::string key_digest(X509* cert) {
   unsigned char* der = nullptr;
   const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
@@ -110,7 +104,7 @@ std::string key_digest(X509* cert) {
 }
 
 peer_certificate describe(X509* cert) {
-  return {full_subject_text(subject_of(cert)), key_digest(cert), certificate_digest(cert)};
+  return {full_subject_text(subject_of(cert)), key_digest(cert), certificate_sha256(cert)};
 }
 
 std::string_view version_text(const SSL* ssl) {
@@ -123,8 +117,21 @@ std::string_view version_text(const SSL* ssl) {
 
 } // namespace
 
+std::string certificate_sha256(X509* cert) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned int length = 0;
+  if (X509_digest(cert, EVP_sha256(), digest.data(), &length) != 1) return {};
+  return hex_of(digest.data(), length);
+}
+
+std::string subject_text(X509* cert) { return full_subject_text(subject_of(cert)); }
+
+std::string issuer_text(X509* cert) {
+  return full_subject_text(parts_of(X509_get_issuer_name(cert)));
+}
+
 std::string describe_certificate(X509* cert) {
-  return full_subject_text(subject_of(cert)) + " SHA-256: " + certificate_digest(cert);
+  return full_subject_text(subject_of(cert)) + " SHA-256: " + certificate_sha256(cert);
 }
 
 tls_session describe_session(SSL* ssl) {

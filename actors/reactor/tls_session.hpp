@@ -33,4 +33,10 @@ tls_session describe_session(SSL* ssl);
 /// A certificate's subject and digest, for the log: "CN=a SHA-256: 0123...".
 std::string describe_certificate(X509* cert);
 
+/// Its subject alone, and its issuer's: "CN=a,O=b".
+std::string subject_text(X509* cert);
+std::string issuer_text(X509* cert);
+/// Hex SHA-256 of all of it.
+std::string certificate_sha256(X509* cert);
+
 } // namespace troupe

@@ -25,6 +25,8 @@
 
 namespace troupe {
 
+class staple_watch;
+
 struct node_policy {
   std::shared_ptr<const config::server_options> options;
   server_info info;  // what every INFO has in common
@@ -33,6 +35,7 @@ struct node_policy {
   std::shared_ptr<const authenticator> auth;
   tls_context_ptr tls;         // of clients; nullptr: they come without
   std::shared_ptr<const websocket_policy> websocket;  // nullptr: no such listener
+  std::shared_ptr<staple_watch> staples;  // of the certificates above; nullptr: none is stapled
   std::string system_account;  // empty: there is none
   int64_t max_connections = default_max_connections;  // -1: no limit
   observe::wall_time loaded = observe::wall_now();    // when its configuration was read
