@@ -1,6 +1,7 @@
 #include "actors/reactor/tls_choice.hpp"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -37,9 +38,19 @@ bool speaks_for(X509* cert, const char* name) {
   return !name || X509_check_host(cert, name, std::strlen(name), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr) == 1;
 }
 
+/// Before TLS 1.3 a suite says with which kind of key the server proves who it is.
+bool has_suite_for(SSL* ssl, EVP_PKEY* key) {
+  if (SSL_version(ssl) >= TLS1_3_VERSION) return true;
+  const int proof = EVP_PKEY_is_a(key, "RSA") ? NID_auth_rsa : NID_auth_ecdsa;
+  const STACK_OF(SSL_CIPHER)* offered = SSL_get_client_ciphers(ssl);
+  for (int i = 0; i < sk_SSL_CIPHER_num(offered); ++i)
+    if (SSL_CIPHER_get_auth_nid(sk_SSL_CIPHER_value(offered, i)) == proof) return true;
+  return false;
+}
+
 bool fits(SSL* ssl, const own_certificate& one, const char* name) {
   X509* cert = one.chain.certs[0].get();
-  if (!speaks_for(cert, name)) return false;
+  if (!speaks_for(cert, name) || !has_suite_for(ssl, one.chain.key.get())) return false;
   const chain_view rest(one.chain);
   const int flags = SSL_check_chain(ssl, cert, one.chain.key.get(), rest.stack);
   return (flags & CERT_PKEY_VALID) != 0;

@@ -21,7 +21,7 @@ parse_environment world() {
             if (path == "later.conf") return std::string("mqtt { port: 1 }\n");
             if (path == "syntax.conf") return std::string("port: {\n");
             if (path == "range.conf") return std::string("port: 99999999999999999999\n");
-            if (path == "ocsp.conf") return std::string("port: 1\nocsp: true\n");
+            if (path == "ocsp.conf") return std::string("port: 1\ntls { ocsp_peer: true }\n");
             if (path == "tls.conf") return std::string("port: 1\ntls { cert_file: a }\n");
             if (path == "n.pid") return std::string("4711\n");
             return troupe::error{errc::unavailable, "open " + path + ": no such file or directory"};
@@ -169,14 +169,14 @@ TEST_CASE("cli: a file that asks for protection that is not built is refused", "
     CHECK(refused.action == cli_action::fail);
     CHECK(refused.exit_code == 1);
     CHECK(refused.diagnostics
-          == "nats-server: ocsp.conf:2:1: option \"ocsp\" is not built yet: refusing to run without "
+          == "nats-server: ocsp.conf:2:7: option \"tls.ocsp_peer\" is not built yet: refusing to run without "
              "the protection it asks for (to run unprotected, start with --allow_unsupported)\n\n");
   }
   auto allowed = run({"-c", "ocsp.conf", "--allow_unsupported"});
   CHECK(allowed.action == cli_action::run);
   CHECK(allowed.options.allow_unsupported);
   REQUIRE(allowed.notices.size() == 1);
-  CHECK(contains(allowed.notices[0].to_string(), "ocsp.conf:2:1: option \"ocsp\""));
+  CHECK(contains(allowed.notices[0].to_string(), "ocsp.conf:2:7: option \"tls.ocsp_peer\""));
   CHECK(contains(allowed.notices[0].to_string(), "NOT protected"));
   auto tested = run({"-t", "-c", "ocsp.conf", "--allow_unsupported"});
   CHECK(tested.action == cli_action::test_config);

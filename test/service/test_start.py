@@ -93,7 +93,7 @@ class Refused(unittest.TestCase):
     """A configuration that asks for protection is never run without it by accident."""
 
     CONFIGS = {
-        "ocsp": "ocsp: true",
+        "tls.ocsp_peer": "tls { ocsp_peer: true }",
     }
 
     def test_refused_allowed_and_tested(self):

@@ -3,7 +3,6 @@
 import base64
 import datetime
 import http.server
-import os
 import re
 import subprocess
 import threading
@@ -154,7 +153,7 @@ def _key_hash(cert):
 
 
 class OpensslResponder:
-    """`openssl ocsp` itself, on a port of 127.0.0.1; knows the certificates it is told of."""
+    """`openssl ocsp` itself; knows the certificates it is told of. It cannot be bound to an address."""
 
     def __init__(self, authority, certificates, minutes=5):
         index = authority.path("index.txt")
@@ -165,7 +164,7 @@ class OpensslResponder:
                 revoked = "200101000000Z" if status == REVOKED else ""
                 f.write(f"{'R' if revoked else 'V'}\t491231235959Z\t{revoked}\t{serial}\tunknown\t/CN=x\n")
         self.process = subprocess.Popen(
-            ["openssl", "ocsp", "-port", "127.0.0.1:0", "-index", index, "-CA", authority.file, "-rsigner", authority.file,
+            ["openssl", "ocsp", "-port", "0", "-index", index, "-CA", authority.file, "-rsigner", authority.file,
              "-rkey", authority.key, "-nmin", str(minutes)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in self.process.stdout:
             found = re.search(r"ACCEPT \S*:(\d+)", line)
@@ -200,11 +199,3 @@ def _openssl(*args, data=None):
     if done.returncode != 0:
         raise AssertionError(f"openssl {args}: {done.stderr.decode(errors='replace')}")
     return done.stdout
-
-
-def forget(path):
-    """Removes a file that may not be there."""
-    try:
-        os.remove(path)
-    except FileNotFoundError:
-        pass
