@@ -73,7 +73,7 @@ public:
       : cli_(cli), service_(service), node_(cli.options, make_hooks()), windows_(node_) {}
 
   int run() {
-    node_.serve_system_account(make_system_hooks(windows_.pages()));
+    node_.serve_system_account(make_system_hooks(windows_.pages(), windows_.profiles()));
     auto listening = node_.start();
     log_banner(cli_, node_);
     if (!listening) {

@@ -68,7 +68,8 @@ constexpr option_row top[] = {
      &o::ports_file_dir},
     {"", "prof_port", integer, "0", restart, built, "Profiling port, 0 for none.", "",
      &o::prof_port, any_min, port_max},
-    {"", "prof_block_rate", integer, "0", live, ignored, "Profiling rate of the Go runtime.", "",
+    {"", "prof_block_rate", integer, "0", live, built,
+     "Nanoseconds of waiting for a lock that make a sample of the block profile, 0 for none.", "",
      &o::prof_block_rate},
 
     {"", "http", any, "off", live, built, "Monitoring address, host:port or port."},

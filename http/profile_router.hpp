@@ -2,12 +2,14 @@
 //
 //   /debug/pprof/            what there is
 //   /debug/pprof/profile     CPU profile for google-pprof and `go tool pprof`; ?seconds= (30)
+//   /debug/pprof/heap        who holds memory; allocs: the same, for what was ever allocated
+//   /debug/pprof/mutex       who waited for a lock; block: the same, thinned by prof_block_rate
 //   /debug/pprof/goroutine   the threads and their stacks, as text (also /debug/pprof/threads)
 //   /debug/pprof/cmdline     the arguments, separated by zero bytes
 //   /debug/vars              memory, as on the monitoring port
 #pragma once
 
-#include "http/cpu_profile.hpp"
+#include "http/profiles.hpp"
 #include "http/router.hpp"
 
 #include <string_view>
@@ -16,18 +18,16 @@ namespace troupe::http {
 
 class profile_router {
 public:
-  explicit profile_router(pages& from) : pages_(from) {}
+  profile_router(pages& from, profiles& taken) : pages_(from), profiles_(taken) {}
 
   /// Blocks for as long as a profile takes.
   response handle(std::string_view target);
-  /// Ends what blocks. Any thread.
-  void cancel() { profiler_.cancel(); }
 
 private:
-  response profile(const query& params);
+  response profile(std::string_view name, const query& params);
 
   pages& pages_;
-  cpu_profiler profiler_;
+  profiles& profiles_;
 };
 
 } // namespace troupe::http

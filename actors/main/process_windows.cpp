@@ -1,6 +1,8 @@
 #include "actors/main/process_windows.hpp"
 
+#include "actors/main/profile_hooks.hpp"
 #include "actors/observe/logger.hpp"
+#include "http/wait_profile.hpp"
 
 namespace troupe {
 
@@ -61,11 +63,14 @@ result<void> process_windows::open_profiler(const config::server_options& o) {
   config.host = o.host;
   config.port = o.prof_port;
   profiler_ = std::make_unique<http::monitor_server>(
-    config, [this](std::string_view target) { return profiles_.handle(target); });
+    config, [this](std::string_view target) { return profile_pages_.handle(target); });
   if (auto ok = profiler_->start(); !ok) {
     profiler_.reset();
     return error{ok.error().code, "error starting profiler: " + ok.error().context};
   }
+  watch_heap();
+  watch_locks();
+  http::set_block_rate(o.prof_block_rate);
   log::info("profiling port: {}", profiler_->port());
   return {};
 }
@@ -135,6 +140,7 @@ void process_windows::commit(const reload_plan& plan, monitor_ptr fresh,
     else fresh = std::move(*again);
   }
   if (replace) put_in_place(std::move(fresh), config);
+  http::set_block_rate(plan.options.prof_block_rate);
   if (plan.pid_file && !plan.options.pid_file.empty())
     if (auto ok = write_pid_file(plan.options.pid_file); !ok) log::error("{}", ok.error().context);
   if (!plan.ports_file && !replace) return;

@@ -33,6 +33,7 @@ public:
 
   /// The monitoring pages, whether or not they are served over HTTP.
   http::pages& pages() { return pages_; }
+  http::profiles& profiles() { return profiles_; }
 
 private:
   using monitor_ptr = std::unique_ptr<http::monitor_server>;
@@ -56,7 +57,8 @@ private:
   std::shared_ptr<tls_slot> tls_ = std::make_shared<tls_slot>();
   http::monitor_config config_;  // of monitor_
   monitor_ptr monitor_;          // nullptr: none
-  http::profile_router profiles_{pages_};
+  http::profiles profiles_{pages_};
+  http::profile_router profile_pages_{pages_, profiles_};
   monitor_ptr profiler_;         // nullptr: none
   ports_file ports_;
   bool closed_ = false;

@@ -3,10 +3,11 @@
 
 #include "actors/system/system_service.hpp"
 #include "http/pages.hpp"
+#include "http/profiles.hpp"
 
 namespace troupe {
 
-/// The pages must outlive the node.
-system_hooks make_system_hooks(http::pages& pages);
+/// Both must outlive the node.
+system_hooks make_system_hooks(http::pages& pages, http::profiles& profiles);
 
 } // namespace troupe

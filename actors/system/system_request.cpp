@@ -308,7 +308,6 @@ private:
     const bool fits = f.type == unsigned_integer ? value.is_uint64() : value.is_int64();
     if (!fits) return mismatch(f, part, go_value(value), go_type(f.type));
     if (f.name == "cid") out_.cid = uint64_t(value);
-    else if (f.name == "debug") out_.debug = int64_t(value);
     else if (f.name == "duration") out_.duration_ns = int64_t(value);
     return {};
   }

@@ -92,7 +92,7 @@ struct request_options {
   bool include_unused = false;
   std::string account, subject, queue;  // nsubs
   std::string name;                     // profilez
-  int64_t debug = 0, duration_ns = 0;
+  int64_t duration_ns = 0;
 };
 
 /// Reads a request's body and checks the types of a page's options; an empty one has none.

@@ -123,7 +123,7 @@ void system_service::serve_profile(const work& w) {
     taken.error =
       "Duration " + go_duration_text(span.count()) + " should be between 0s and 15s";
   else if (!parts_.hooks.take_profile) taken.error = "Profile \"" + name + "\" not found";
-  else taken = parts_.hooks.take_profile(name, w.options.debug, span);
+  else taken = parts_.hooks.take_profile(name, span);
   reply(w, profile_json(taken.bytes, taken.error));
 }
 

@@ -55,7 +55,7 @@ struct system_hooks {
     std::string error;  // not empty: why there are no bytes
   };
   /// A profile by its name, "heap"; `span` is for "cpu" alone, which takes that long.
-  std::function<profile(std::string_view name, int64_t debug, nanos span)> take_profile;
+  std::function<profile(std::string_view name, nanos span)> take_profile;
 };
 
 struct system_parts {

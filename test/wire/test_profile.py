@@ -1,7 +1,9 @@
 """The profiling port: a CPU profile that names where time went, and bounds on what may be asked."""
 
+import base64
 import http.client
 import json
+import math
 import os
 import re
 import shutil
@@ -10,7 +12,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import Server, WireCase, pub
+from harness import Server, WireCase, pub, wait_until
 from harness.server import _port_of, is_troupe, server_binary
 
 
@@ -29,9 +31,15 @@ def read_profile(data):
     return samples, data[(at + 3) * 8:].decode(), words[3]
 
 
+def whole(count, size, rate=524288):
+    """What the samples of a stack stand for, as pprof reckons."""
+    return size / (1 - math.exp(-size / count / rate)) if count else 0
+
+
 class Profile(WireCase):
     args = ("--profile", "-1")
     monitor = True
+    config = "prof_block_rate: 1\naccounts { $SYS { users: [{user: sys, password: p}] }, A { users: [{user: a}] } }\nno_auth_user: a\n"
 
     @classmethod
     def setUpClass(cls):
@@ -96,12 +104,88 @@ class Profile(WireCase):
         self.assertIn("PeriodType: cpu nanoseconds", text)
         self.assertRegex(text, r"Samples:\n.*\n +[1-9]")
 
+    def pprof(self, data, *options):
+        go = shutil.which("go")
+        if not go:
+            self.skipTest("no go command on this machine")
+        path = os.path.join(self.server.dir, "some.prof")
+        with open(path, "wb") as f:
+            f.write(data)
+        done = subprocess.run([go, "tool", "pprof", *options, server_binary(), path], capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.decode()
+
+    def memory(self, path="/debug/pprof/heap"):
+        status, data = self.get(path)
+        self.assertEqual(status, 200)
+        self.assertRegex(data, rb"^heap profile: +\d+: +\d+ \[ *\d+: +\d+\] @ heap_v2/524288\n")
+        live, ever = 0.0, 0.0
+        for n, size, all_n, all_size in re.findall(rb"^(\d+): (\d+) \[(\d+): (\d+)\] @", data, re.M):
+            live += whole(int(n), int(size))
+            ever += whole(int(all_n), int(all_size))
+        return live, ever, data
+
+    def test_heap(self):
+        before, ever_before, _ = self.memory()
+        many = [self.client() for _ in range(10)]
+        for c in many:  # each subscription costs its own memory
+            c.send("".join(f"SUB {'x' * 200}.{c.info['client_id']}.{i} {i}\r\n" for i in range(2000))).fence()
+        held, _, data = self.memory()
+        self.assertGreater(held - before, 2000000)
+        for c in many:
+            c.close()
+        wait_until(lambda: self.memory()[0] < held - 1000000, "the memory to be given back")
+        self.assertGreater(self.memory("/debug/pprof/allocs")[1], ever_before + 2000000)
+        text = self.pprof(data, "-raw", "-symbolize=none")
+        self.assertIn("PeriodType: space bytes", text)
+        self.assertRegex(text, r"Samples:\n.*inuse_space.*\n +\d")
+        self.assertRegex(self.pprof(data, "-top", "-cum", "-nodecount=200"), r"% +(wait_and_turn|\S*driver_pool\S*|\[troupe\])\n")
+
+    def test_locks(self):
+        self.profile_under_load()
+        for name in ("mutex", "block"):
+            status, data = self.get("/debug/pprof/" + name)
+            self.assertEqual(status, 200)
+            self.assertTrue(data.startswith(b"--- contentionz 1 ---\ncycles/second = 1000000000\nsampling period = 1\n"), data[:100])
+            self.assertIn("contentions/count delay/nanoseconds", self.pprof(data, "-raw", "-symbolize=none"))
+
+    def test_over_the_system_account(self):
+        c = self.client(user="sys", **{"pass": "p"})
+        c.send("SUB inbox.> 1\r\n").fence()
+        for name, prefix in [("heap", b"heap profile: "), ("allocs", b"heap profile: "), ("mutex", b"--- contentionz"),
+                             ("block", b"--- contentionz"), ("goroutine", b"thread ")]:
+            with self.subTest(name=name):
+                got = self.ask(c, {"name": name})
+                self.assertEqual(got["error"], "")
+                self.assertTrue(base64.b64decode(got["profile"]).startswith(prefix))
+        got = self.ask(c, {"name": "cpu", "duration": 200000000})
+        self.assertEqual(read_profile(base64.b64decode(got["profile"]))[2], 10000)
+        for options, text in [({}, "Profile name not specified"), ({"name": "nope"}, 'Profile "nope" not found'),
+                              ({"name": "cpu"}, "Duration 0s should be between 0s and 15s"),
+                              ({"name": "cpu", "duration": 16000000000}, "Duration 16s should be between 0s and 15s")]:
+            with self.subTest(options=options):
+                self.assertEqual(self.ask(c, options), {"profile": None, "error": text})
+
+    def ask(self, c, options):
+        c.send(pub("$SYS.REQ.SERVER.PING.PROFILEZ", json.dumps(options), "inbox.x"))
+        return json.loads(c.read_op().split(b"\r\n", 1)[1])["data"]
+
+    def test_a_profile_holds_up_no_other_request(self):
+        c = self.client(user="sys", **{"pass": "p"})
+        c.send("SUB inbox.> 1\r\n").fence()
+        c.send(pub("$SYS.REQ.SERVER.PING.PROFILEZ", '{"name":"cpu","duration":1000000000}', "inbox.slow"))
+        c.send(pub("$SYS.REQ.SERVER.PING.VARZ", b"", "inbox.fast"))
+        self.assertTrue(c.read_op().startswith(b"MSG inbox.fast "))
+        self.assertTrue(c.read_op().startswith(b"MSG inbox.slow "))
+
     def test_other_pages(self):
         self.assertEqual(self.get("/debug/pprof/")[0], 200)
         self.assertIn(b"thread ", self.get("/debug/pprof/goroutine?debug=2")[1])
         self.assertIn(b"--profile", self.get("/debug/pprof/cmdline")[1].split(b"\0"))
         self.assertIn("memstats", json.loads(self.get("/debug/vars")[1]))
-        self.assertEqual(self.get("/debug/pprof/heap")[0], 404)
+        self.assertEqual(self.get("/debug/pprof/nothing")[0], 404)
+        self.assertEqual(self.get("/debug/pprof/cpu")[0], 404)
+        self.assertEqual(self.get("/debug/pprof/heap?seconds=3")[0], 400)
         self.assertEqual(self.get("/varz")[0], 404)
 
     def test_bounds(self):
