@@ -2,14 +2,11 @@
 
 #include <exception>
 
-#include "actors/reactor/handover.hpp"
-
 namespace troupe {
 
 login_worker_handle::behavior_type login_worker(login_worker_handle::pointer, caf::unit_t) {
   return {
     [](const login_task_ptr& task) {
-      taken_over(task.get());
       auth_decision decision;
       try {
         decision = task->work();

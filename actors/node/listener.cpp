@@ -113,7 +113,6 @@ listener_actor::behavior_type listener_actor::make_behavior() {
       answer->state = socket_.fd >= 0 ? "running" : "stopped";
       answer->last_error = last_error_;
       answer->uptime = steady_now() - started_;
-      handed_over(answer.get());
       return answer;
     },
   };

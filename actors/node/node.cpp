@@ -318,7 +318,6 @@ void node::parts::spawn_hubs() {
     context->accounts->exchange_of(static_cast<reactor_index>(i))
       ->on_measured([hubs = hubs](routing::measured_answer_ptr what) {
         const hub_handle& hub = hubs[what->responder.reactor % hubs.size()];
-        handed_over(what.get());
         caf::anon_send(hub, std::move(what));
       });
   // The drivers do not run yet, so this thread may still touch the actors.
@@ -480,7 +479,6 @@ result<hub_report> node::connections(const connections_query& q) {
   for (auto& hub : p_->hubs) {
     self->request(hub, answer_within, q).receive(
       [&](const hub_report_ptr& r) {
-        taken_over(r.get());
         std::move(r->open.begin(), r->open.end(), std::back_inserter(all.open));
         std::move(r->closed.begin(), r->closed.end(), std::back_inserter(all.closed));
       },
@@ -497,7 +495,6 @@ result<observe::subs_snapshot> node::subscriptions(const subs_query& q) {
   for (auto& hub : p_->hubs) {
     self->request(hub, answer_within, q).receive(
       [&](const subs_report_ptr& r) {
-        taken_over(r.get());
         all.stats += r->stats;
         std::move(r->subs.begin(), r->subs.end(), std::back_inserter(all.subs));
       },
@@ -511,17 +508,11 @@ result<observe::actor_snapshot> node::actors() {
   caf::scoped_actor self{*p_->system};
   result<observe::actor_snapshot> answer = error{errc::unavailable, "the node is stopping"};
   self->request(p_->root, answer_within, describe_query{}).receive(
-    [&](const actor_report_ptr& r) {
-      taken_over(r.get());
-      answer = *r;
-    },
+    [&](const actor_report_ptr& r) { answer = *r; },
     [&](const caf::error& e) { answer = no_answer(e, *p_->system); });
   if (!answer) return answer;
   self->request(p_->signals, answer_within, describe_query{}).receive(
-    [&](const actor_report_ptr& r) {
-      taken_over(r.get());
-      answer->children.push_back(*r);
-    },
+    [&](const actor_report_ptr& r) { answer->children.push_back(*r); },
     [](const caf::error&) {});  // it ends a moment before the node
   return answer;
 }

@@ -25,7 +25,7 @@ constexpr nanos stop_patience = 3s;
 } // namespace
 
 node_actor::node_actor(caf::actor_config& cfg, node_parts parts)
-    : ordered_mailbox(cfg),
+    : node_handle::base(cfg),
       parts_(std::move(parts)),
       listener_budget_(listener_restarts, listener_window),
       started_(std::chrono::steady_clock::now()),
@@ -266,9 +266,7 @@ caf::result<actor_report_ptr> node_actor::describe() {
   auto left = std::make_shared<size_t>(parts_.hubs.size() + parts_.more_listeners.size()
                                        + (parts_.listener ? 1 : 0));
   auto add = [=](const actor_report_ptr& child) mutable {
-    taken_over(child.get());
     tree->children.push_back(*child);
-    handed_over(tree.get());
     if (--*left == 0) promise.deliver(tree);
   };
   auto missing = [=](const caf::error&) mutable {

@@ -19,7 +19,6 @@
 #include "actors/node/reload_actor.hpp"
 #include "actors/node/supervision.hpp"
 #include "actors/reactor/driver_pool.hpp"
-#include "actors/reactor/handover.hpp"
 #include "actors/routing/shard_actor.hpp"
 #include "actors/session/node_context.hpp"
 #include "actors/session/session_messages.hpp"
@@ -86,7 +85,7 @@ struct node_parts {
   std::shared_ptr<system_service> system_account;
 };
 
-class node_actor final : public ordered_mailbox<node_handle::base> {
+class node_actor final : public node_handle::base {
 public:
   node_actor(caf::actor_config& cfg, node_parts parts);
   const char* name() const override { return "node"; }

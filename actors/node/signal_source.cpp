@@ -48,7 +48,6 @@ caf::behavior signal_source::make_behavior() {
       answer->name = "signals of the process";
       answer->state = fd_ >= 0 ? "running" : "failed";
       answer->uptime = std::chrono::steady_clock::now().time_since_epoch() - started_;
-      handed_over(answer.get());
       return actor_report_ptr(std::move(answer));
     },
   };

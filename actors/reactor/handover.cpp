@@ -1,5 +1,11 @@
-#include "actors/reactor/handover.hpp"
-
+// Shows the thread sanitizer the order that CAF gives hand-overs between threads.
+//
+// Debian's libcaf is not instrumented: a message pushed into a mailbox on one thread and taken out
+// on another looks to the sanitizer as if nothing ordered the two, and so does an object that
+// several threads let go of. In a sanitizer build the functions here take the place of those of
+// libcaf where that happens (symbols of the executable come first) and state the order that they
+// guarantee. What travels inside a message needs no note of its own. Without the sanitizer this
+// file is empty.
 #if defined(__SANITIZE_THREAD__)
 
 #include <caf/actor_control_block.hpp>
@@ -14,7 +20,18 @@
 #include <cstdio>
 #include <cstdlib>
 
+extern "C" void __tsan_acquire(void* address);
+extern "C" void __tsan_release(void* address);
+
 namespace {
+
+/// What this thread did so far comes before whatever follows `taken_over` of the same.
+void handed_over(const caf::memory_managed* p) {
+  __tsan_release(const_cast<caf::memory_managed*>(p));
+}
+void taken_over(const caf::memory_managed* p) {
+  __tsan_acquire(const_cast<caf::memory_managed*>(p));
+}
 
 /// libcaf's own function of that name, behind the one here.
 template <class F>
@@ -25,11 +42,6 @@ F original(const char* name) {
     std::abort();
   }
   return reinterpret_cast<F>(found);
-}
-
-/// What stands for a message on its way.
-const void* key_of(const caf::mailbox_element& x) {
-  return static_cast<const caf::memory_managed*>(&x);
 }
 
 } // namespace
@@ -59,7 +71,7 @@ void scheduled_actor::enqueue(mailbox_element_ptr what, execution_unit* host) {
   static const auto libcaf = original<function>(
     "_ZN3caf15scheduled_actor7enqueueESt10unique_ptrINS_15mailbox_elementENS_6detail8disposerEE"
     "PNS_14execution_unitE");
-  troupe::handed_over(key_of(*what));
+  handed_over(what.get());
   libcaf(this, std::move(what), host);
 }
 
@@ -67,7 +79,7 @@ intrusive::task_result scheduled_actor::mailbox_visitor::operator()(mailbox_elem
   using function = intrusive::task_result (*)(mailbox_visitor*, mailbox_element&);
   static const auto libcaf =
     original<function>("_ZN3caf15scheduled_actor15mailbox_visitorclERNS_15mailbox_elementE");
-  troupe::taken_over(key_of(x));
+  taken_over(&x);
   return libcaf(this, x);
 }
 
@@ -76,7 +88,7 @@ void blocking_actor::enqueue(mailbox_element_ptr what, execution_unit* host) {
   static const auto libcaf = original<function>(
     "_ZN3caf14blocking_actor7enqueueESt10unique_ptrINS_15mailbox_elementENS_6detail8disposerEE"
     "PNS_14execution_unitE");
-  troupe::handed_over(key_of(*what));
+  handed_over(what.get());
   libcaf(this, std::move(what), host);
 }
 
@@ -84,13 +96,13 @@ intrusive::task_result blocking_actor::mailbox_visitor::operator()(mailbox_eleme
   using function = intrusive::task_result (*)(mailbox_visitor*, mailbox_element&);
   static const auto libcaf =
     original<function>("_ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE");
-  troupe::taken_over(key_of(x));
+  taken_over(&x);
   return libcaf(this, x);
 }
 
 // An actor that ends throws away what it had not taken out.
 void memory_managed::request_deletion(bool) const noexcept {
-  troupe::taken_over(this);
+  taken_over(this);
   delete this;
 }
 

@@ -8,16 +8,15 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include "actors/reactor/handover.hpp"
 #include "actors/reactor/reactor.hpp"
 
 namespace troupe {
 
 /// `Base` is event_based_actor or a typed_event_based_actor. Construct through `spawn_pinned`.
 template <class Base>
-class pinned : public ordered_mailbox<Base> {
+class pinned : public Base {
 public:
-  using super = ordered_mailbox<Base>;
+  using super = Base;
 
   explicit pinned(caf::actor_config& cfg)
       : super(cfg), home_(static_cast<reactor&>(*cfg.host)) {}

@@ -45,7 +45,6 @@ internal_client::behavior_type internal_client::make_behavior() {
   return {
     [this](const internal_wake&) { hand_out(); },
     [this](const internal_task_ptr& task) {
-      taken_over(task.get());
       guarded([&] { (*task)(*this); });
     },
   };
@@ -223,7 +222,6 @@ void internal_client::late_timer_fired(void* self, nanos now) {
 
 void run_on(const internal_handle& client, internal_task task) {
   auto shared = std::make_shared<const internal_task>(std::move(task));
-  handed_over(shared.get());
   caf::anon_send(client, internal_task_ptr(std::move(shared)));
 }
 

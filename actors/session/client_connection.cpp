@@ -60,7 +60,6 @@ client_connection::~client_connection() {
 client_connection::behavior_type client_connection::make_behavior() {
   return {
     [this](const login_verdict_ptr& verdict) {
-      taken_over(verdict.get());
       on_verdict(*verdict);
     },
     [this](const close_one& what) { close(what.reason); },

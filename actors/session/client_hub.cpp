@@ -121,7 +121,6 @@ client_hub::behavior_type client_hub::make_behavior() {
       return c ? 1 : 0;
     },
     [this](const routing::measured_answer_ptr& what) {
-      taken_over(what.get());
       publish_measured(*what);
     },
     [this](const lame_duck_one& what) {
@@ -177,17 +176,14 @@ void client_hub::check_elsewhere(std::function<auth_decision()> work, client_han
   task->work = std::move(work);
   task->done = [client = std::move(client)](auth_decision decision) {
     auto verdict = std::make_shared<const auth_decision>(std::move(decision));
-    handed_over(verdict.get());
     caf::anon_send(client, std::move(verdict));
   };
-  handed_over(task.get());
   caf::anon_send(login_worker_, std::move(task));
 }
 
 void client_hub::ask_service(const service_question& question, client_handle client) {
   const auto tell = [client](auth_decision decision) {
     auto verdict = std::make_shared<const auth_decision>(std::move(decision));
-    handed_over(verdict.get());
     caf::anon_send(client, std::move(verdict));
   };
   const routing::account_ptr account = find_account(question.account);
@@ -318,7 +314,6 @@ hub_report_ptr client_hub::report(const connections_query& q) const {
     for (const auto& c : closed_)
       if (q.cid == 0 || c.cid == q.cid) answer->closed.push_back(c);
   }
-  handed_over(answer.get());
   return answer;
 }
 
@@ -335,7 +330,6 @@ subs_report_ptr client_hub::report_subs(const subs_query& q) {
     add_stats(answer->stats, shard->core().get_stats());
     if (q.list) list_subscriptions(*shard, answer->subs);
   }
-  handed_over(answer.get());
   return answer;
 }
 
@@ -369,7 +363,6 @@ actor_report_ptr client_hub::describe() {
     clients.children.push_back(std::move(one));
   }
   answer->children.push_back(std::move(clients));
-  handed_over(answer.get());
   return answer;
 }
 

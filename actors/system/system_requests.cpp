@@ -246,7 +246,6 @@ uint64_t system_service::count_subscribers(const std::string& account, const std
     self->request(hub, answer_within, query)
       .receive(
         [&](const subs_report_ptr& r) {
-          taken_over(r.get());
           count += r->counted;
         },
         [](const caf::error&) {});

@@ -38,7 +38,6 @@ std::string account_subject(const std::string& account, std::string_view what) {
 // The unit is for CAF, which refers to null when a function has no argument of its own.
 system_worker_handle::behavior_type system_worker(system_worker_handle::pointer, caf::unit_t) {
   return {[](const system_job_ptr& job) {
-    taken_over(job.get());
     (*job)();
   }};
 }
@@ -293,7 +292,6 @@ bool system_service::do_elsewhere(std::function<void()> job) {
 void system_service::wake_worker(size_t index) {
   auto task = std::make_shared<const std::function<void()>>(
     [self = shared_from_this(), index] { self->work_off(index); });
-  handed_over(task.get());
   caf::anon_send(workers_[index], std::move(task));
 }
 
