@@ -240,7 +240,7 @@ account_links_ptr account_directory::make_links(account& of) {
 }
 
 void account_directory::hear_untaken(reactor_index r,
-                                     std::function<void(const message&)> listener) {
+                                     std::function<void(const untaken_request&)> listener) {
   if (exchange* e = env_->exchange_of(r)) e->hear_untaken(std::move(listener));
 }
 

@@ -27,6 +27,7 @@
 
 namespace troupe::routing {
 
+struct untaken_request;
 class account;
 class account_directory;
 using account_ptr = std::shared_ptr<account>;
@@ -160,7 +161,7 @@ public:
   /// Makes or updates one account, in operator mode; those that import from it see what changed.
   void update(account::rules_ptr rules, bool is_system);
   /// Before the drivers run: who tells producers of what nobody took on that reactor.
-  void hear_untaken(reactor_index r, std::function<void(const message&)> listener);
+  void hear_untaken(reactor_index r, std::function<void(const untaken_request&)> listener);
   /// On its reactor, when that ends: no request goes from there to another account any more.
   void close_exchange(reactor_index r);
   exchange* exchange_of(reactor_index r) const { return env_->exchange_of(r); }

@@ -1,6 +1,7 @@
 #include "actors/routing/delivery_batch.hpp"
 
 #include "actors/routing/message_trace.hpp"
+#include "actors/routing/untaken_watch.hpp"
 #include "protocol/client/encoder.hpp"
 
 namespace troupe::routing {
@@ -60,14 +61,24 @@ void delivery_batch::append_record(const message& m, bool plain, uint8_t hops,
       owners_.push_back(buffer_ref::share(m.owner));
     total += m.payload.size();
   }
-  if (m.trace) [[unlikely]] note_trace(m);
+  if (m.trace || m.watch) [[unlikely]]
+    add_escort(m);
   ++messages_;
   bytes_ += static_cast<int64_t>(total);
 }
 
-void delivery_batch::note_trace(const message& m) {
-  m.trace->join();
-  traces_.push_back({messages_, m.trace->shared_from_this()});
+void delivery_batch::add_escort(const message& m) {
+  escort e{messages_, nullptr, nullptr};
+  if (m.trace) {
+    m.trace->join();
+    e.trace = m.trace->shared_from_this();
+  }
+  if (m.watch) {
+    m.watch->join();
+    e.watch = m.watch->shared_from_this();
+    bytes_ += static_cast<int64_t>(m.watch->weight());
+  }
+  escorts_.push_back(std::move(e));
 }
 
 const char* delivery_batch::decode_queues(const char* p, const char* end, remote_delivery& how) {

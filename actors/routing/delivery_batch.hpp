@@ -56,7 +56,7 @@ public:
   template <class F>
   void for_each(F f) const {
     remote_delivery how;
-    if (!traces_.empty()) [[unlikely]] return for_each_traced(f, how);
+    if (!escorts_.empty()) [[unlikely]] return for_each_escorted(f, how);
     for (const block& b : blocks_)
       for (const char *at = b.data->data(), *end = end_of(b); at != end;)
         f(decode(at, how), static_cast<const remote_delivery&>(how));
@@ -83,19 +83,25 @@ private:
     const char* end;  // of the records; where the block is not the last
   };
 
-  struct traced {
+  /// What goes with a record and belongs to the message on all reactors; either may be nullptr.
+  struct escort {
     uint64_t record;
     std::shared_ptr<message_trace> trace;
+    std::shared_ptr<untaken_watch> watch;
   };
 
   template <class F>
-  void for_each_traced(F& f, remote_delivery& how) const {
+  void for_each_escorted(F& f, remote_delivery& how) const {
     uint64_t n = 0;
-    auto next = traces_.begin();
+    auto next = escorts_.begin();
     for (const block& b : blocks_)
       for (const char *at = b.data->data(), *end = end_of(b); at != end; ++n) {
         message m = decode(at, how);
-        if (next != traces_.end() && next->record == n) m.trace = (next++)->trace.get();
+        if (next != escorts_.end() && next->record == n) {
+          m.trace = next->trace.get();
+          m.watch = next->watch.get();
+          ++next;
+        }
         f(m, static_cast<const remote_delivery&>(how));
       }
   }
@@ -108,7 +114,7 @@ private:
   }
   void next_block(size_t n);
   const char* end_of(const block& b) const { return &b == &blocks_.back() ? write_ : b.end; }
-  void note_trace(const message& m);
+  void add_escort(const message& m);
   static message decode(const char*& at, remote_delivery& how);
   static const char* decode_queues(const char* p, const char* end, remote_delivery& how);
 
@@ -118,7 +124,7 @@ private:
   char* write_ = nullptr;  // free space of the last block ...
   char* limit_ = nullptr;  // ... up to here
   std::vector<buffer_ref> owners_;  // of payloads by reference, each run of the same once
-  std::vector<traced> traces_;
+  std::vector<escort> escorts_;
   uint64_t messages_ = 0;
   int64_t bytes_ = 0;
 };

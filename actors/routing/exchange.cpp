@@ -114,6 +114,7 @@ bool exchange::serve(const account_links& importer, const service_import& import
                      import.threshold, {}, std::move(latency), steady_now()});
     reply = reply_subject(number);
     there.reply = reply;
+    if (m.watch) m.watch->note(number);
   }
   const bool taken = shard.publish(there, from, &chain);
   if (!taken && number != token_bound) give_up(number, 503);

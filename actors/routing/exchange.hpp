@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "actors/reactor/reactor.hpp"
 #include "actors/routing/account.hpp"
 #include "actors/routing/latency_core.hpp"
+#include "actors/routing/untaken_watch.hpp"
 #include "protocol/nuid.hpp"
 
 namespace troupe::routing {
@@ -66,12 +68,16 @@ public:
   /// Publishes the event of a traced message, at the end of the turn.
   void publish_trace(message_trace& trace);
   size_t waiting() const { return waiting_.size(); }
-  using untaken_listener = std::function<void(const message&)>;
+  using untaken_listener = std::function<void(const untaken_request&)>;
   /// Who tells the producer of a message, here or on another reactor, that nobody took it.
   void hear_untaken(untaken_listener listener) { on_untaken_ = std::move(listener); }
-  /// A message that came from another reactor, with `wants_untaken`, had gone to this one only.
-  void untaken(const message& m) {
-    if (on_untaken_) on_untaken_(m);
+  /// A message that came from another reactor was taken neither here nor anywhere else.
+  void untaken(const untaken_request& request) {
+    if (on_untaken_) on_untaken_(request);
+  }
+  /// Nobody took what these requests of this exchange led to.
+  void give_up_untaken(std::span<const uint64_t> requests) {
+    for (uint64_t number : requests) give_up(number, 503);
   }
   /// Forgets everything and takes nothing any more.
   void close();

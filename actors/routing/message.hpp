@@ -17,6 +17,7 @@
 namespace troupe::routing {
 
 class message_trace;
+class untaken_watch;
 
 /// Where a message came from, so that the producer can be held back.
 struct producer_ref {
@@ -37,6 +38,8 @@ struct message {
   producer_ref producer;
   /// The producer wants to hear when nobody took it (`exchange::untaken`).
   bool wants_untaken = false;
+  /// The same, where more than one party has to say so. Kept as `trace` is.
+  untaken_watch* watch = nullptr;
   /// The publishing session when it lives on this reactor; for echo suppression.
   subscriber* origin = nullptr;
   /// Of a message that is traced. Kept by the publisher or by the batch that brought it.

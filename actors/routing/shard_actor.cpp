@@ -7,6 +7,7 @@
 
 #include "actors/routing/exchange.hpp"
 #include "actors/routing/message_trace.hpp"
+#include "actors/routing/untaken_watch.hpp"
 
 namespace troupe::routing {
 
@@ -97,17 +98,33 @@ bool shard_actor::publish(const message& m, producer* from, const request_chain*
   const match_result& r = core_.match(m.subject);
   bool delivered = deliver_plain(r, m);
   for (const queue_match& q : r.queues) delivered |= deliver_queue(q, m, 0);
+  if (links_ && links_->imports.may_serve(m.subject)) [[unlikely]] {
+    if (!m.wants_untaken || delivered)
+      return publish_to_services(m, r.remote_plain, delivered, from, chain);
+    // Neither the reactors here nor those of the service know what became of it at the others.
+    return publish_to_services(watched_message(m), r.remote_plain, false, from, chain);
+  }
+  if (m.watch && delivered) [[unlikely]]
+    m.watch->took();
   if (r.remote_plain | queue_target_set_) {
-    // Where a service of another account may take it yet, nobody asks for a report.
-    forward(m, r.remote_plain, from,
-            delivered || (m.wants_untaken && links_ && links_->imports.may_serve(m.subject)));
+    forward(m, r.remote_plain, from, delivered);
+    delivered = true;
+  }
+  if (!expired_.empty()) remove_expired();
+  return delivered;
+}
+
+/// The rest of a publish where services of other accounts may take the message too.
+bool shard_actor::publish_to_services(const message& m, uint64_t plain_targets, bool delivered,
+                                      producer* from, const request_chain* chain) {
+  if (m.watch && delivered) m.watch->took();
+  if (plain_targets | queue_target_set_) {
+    forward(m, plain_targets, from, delivered);
     delivered = true;
   }
   if (!expired_.empty()) remove_expired();
   // Last, for it may come back here: the match is not used any more.
-  if (links_ && links_->imports.may_serve(m.subject)) [[unlikely]]
-    delivered |= serve(m, from, chain);
-  return delivered;
+  return serve(m, from, chain) || delivered;
 }
 
 bool shard_actor::serve(const message& m, producer* from, const request_chain* chain) {
@@ -195,8 +212,10 @@ void shard_actor::note_remote_queue(reactor_index target, std::string_view queue
 
 void shard_actor::forward(const message& m, uint64_t plain_targets, producer* from, bool taken) {
   const uint64_t targets = plain_targets | queue_target_set_;
+  const bool wants_untaken = m.wants_untaken && !taken;
   // With several targets none of them knows what became of it at the others.
-  const bool wants_untaken = m.wants_untaken && !taken && std::has_single_bit(targets);
+  if (wants_untaken && !std::has_single_bit(targets)) [[unlikely]]
+    return forward(watched_message(m), plain_targets, from, false);
   for (uint64_t left = targets; left; left &= left - 1) {
     auto target = static_cast<reactor_index>(std::countr_zero(left));
     bool plain = (plain_targets >> target) & 1;
@@ -270,10 +289,14 @@ void shard_actor::take_batch(delivery_batch& batch) {
     const match_result& r = core_.match(m.subject);
     bool taken = how.plain && deliver_plain(r, m);
     if (!how.queues.empty()) taken |= take_queues(m, r, how);
+    if (m.watch && taken) [[unlikely]]
+      m.watch->took();
     if (queue_target_set_)
       forward(m, 0, nullptr, taken);
     else if (m.wants_untaken && !taken && exchange_)
-      exchange_->untaken(m);
+      exchange_->untaken({m.producer, std::string(m.subject), std::string(m.reply), {}});
+    if (m.watch && m.watch->leave() && exchange_) [[unlikely]]
+      exchange_->untaken(m.watch->request());
     if (!expired_.empty()) remove_expired();
     if (m.trace) [[unlikely]] end_trace(*m.trace);
     home().run_early_flushes();

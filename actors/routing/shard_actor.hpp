@@ -120,6 +120,8 @@ private:
   void publish_at_turn_end();
   void remove_expired();
   void forget_expired(const subscription* sub);
+  bool publish_to_services(const message& m, uint64_t plain_targets, bool delivered, producer* from,
+                           const request_chain* chain);
   bool serve(const message& m, producer* from, const request_chain* chain);
 
   void note_remote_queue(reactor_index target, std::string_view queue, uint8_t hops);

@@ -108,8 +108,10 @@ client_hub::behavior_type client_hub::make_behavior() {
     [this](const release_producer& what) {
       if (client_connection* c = find(what.producer)) c->release();
     },
-    [this](const request_untaken& what) {
-      if (client_connection* c = find(what.producer)) c->nobody_took(what.subject, what.reply);
+    [this](const routing::untaken_request& what) {
+      if (routing::exchange* e = node_->accounts->exchange_of(home().index()))
+        e->give_up_untaken(what.waiting);
+      if (client_connection* c = find(what.producer.id)) c->nobody_took(what.subject, what.reply);
     },
     [this](const lame_duck_notice&) {
       for (auto& [id, c] : clients_) c->announce_lame_duck();
@@ -285,10 +287,8 @@ void client_hub::release_producer_of(const routing::producer_ref& p) {
   }
 }
 
-void client_hub::tell_untaken(const routing::message& m) const {
-  if (m.producer.reactor >= hubs_.size()) return;
-  caf::anon_send(hubs_[m.producer.reactor],
-                 request_untaken{m.producer.id, std::string(m.subject), std::string(m.reply)});
+void client_hub::tell_untaken(const routing::untaken_request& what) const {
+  if (what.producer.reactor < hubs_.size()) caf::anon_send(hubs_[what.producer.reactor], what);
 }
 
 uint64_t client_hub::close_some(const close_clients& what) {

@@ -11,6 +11,7 @@
 #include "actors/auth/login_worker.hpp"
 #include "actors/routing/account.hpp"
 #include "actors/routing/internal_client.hpp"
+#include "actors/routing/untaken_watch.hpp"
 #include "actors/session/node_context.hpp"
 #include "actors/session/session_messages.hpp"
 
@@ -62,7 +63,7 @@ private:
   hub_report_ptr report(const connections_query& q) const;
   subs_report_ptr report_subs(const subs_query& q);
   actor_report_ptr describe();
-  void tell_untaken(const routing::message& m) const;
+  void tell_untaken(const routing::untaken_request& what) const;
   static void throttled_timer_fired(void* self, nanos now);
 
   std::shared_ptr<node_context> node_;

@@ -15,6 +15,7 @@
 #include "actors/observe/snapshots.hpp"
 #include "actors/reactor/timer_wheel.hpp"
 #include "actors/routing/message.hpp"
+#include "actors/routing/untaken_watch.hpp"
 #include "actors/session/node_context.hpp"
 #include "protocol/client/error_text.hpp"
 
@@ -46,12 +47,6 @@ struct hold_producer {
 };
 struct release_producer {
   client_id producer{};
-};
-
-/// Nobody on the reactor that this client's request went to took it.
-struct request_untaken {
-  client_id producer{};
-  std::string subject, reply;
 };
 
 /// Tells every client that takes it that the node is about to go; `connect_urls` of others.
@@ -124,7 +119,8 @@ using hub_handle = caf::typed_actor<
   // Back-pressure from consumers on other reactors.
   caf::reacts_to<hold_producer>,
   caf::reacts_to<release_producer>,
-  caf::reacts_to<request_untaken>,
+  // Nobody took a request of a client here, wherever it went.
+  caf::reacts_to<routing::untaken_request>,
   // Lame duck mode begins.
   caf::reacts_to<lame_duck_notice>,
   // Closes many or one; answers how many were closed.
@@ -147,7 +143,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::accepted_socket_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::node_policy_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::hold_producer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::release_producer)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::request_untaken)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::untaken_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_notice)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::measured_answer_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::close_clients)

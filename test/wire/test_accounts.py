@@ -204,6 +204,22 @@ class Services(Base):
         b.send("SUB back 9\r\n" + pub("ask.x", "", "back").decode())
         b.expect(hmsg("back", 9, "NATS/1.0 503\r\nNats-Subject: ask.x\r\n\r\n")).fence()
 
+    def test_no_responders_behind_the_last_that_was_taken(self):
+        """Whichever reactors the listeners sit on, and whether their end has been heard of."""
+        b, responders = self.user("b"), [self.user("a") for _ in range(4)]
+        b.send("SUB back.> 9\r\n").fence()
+        for n in range(40):
+            listening = responders[:1 + n % 4]
+            for a in listening:
+                a.send(f"SUB q.{n} {n}\r\nUNSUB {n} 1\r\n").fence()
+            b.send(b"".join(pub(f"ask.{n}", "", f"back.{i}") for i in (1, 2, 3)))
+            for i in (2, 3):
+                b.expect(hmsg(f"back.{i}", 9, f"NATS/1.0 503\r\nNats-Subject: ask.{n}\r\n\r\n"))
+            for a in listening:
+                self.assertEqual(self.request(a.read_op())[0], f"q.{n}")
+        for one in (b, *responders):
+            one.fence()
+
     def test_account_in_the_subject(self):
         a, b = self.user("a"), self.user("b")
         a.send("SUB by.* 1\r\n").fence()

@@ -176,6 +176,21 @@ class NoResponders(WireCase):
         for c in askers:
             c.fence()
 
+    def test_requests_behind_the_last_that_several_took(self):
+        """The same with listeners on several reactors: all take the first request, nobody the others."""
+        c, others = self.asker(), [self.client() for _ in range(4)]
+        c.send("SUB in.> 1\r\n").fence()
+        for n in range(40):
+            subject, listening = f"nr.n{n}", others[:2 + n % 3]
+            for other in listening:
+                other.send(f"SUB {subject} {n}\r\nUNSUB {n} 1\r\n").fence()
+            c.send(b"".join(pub(subject, "", f"in.{i}") for i in (1, 2, 3)))
+            c.expect(no_responders(subject, "in.2", 1)).expect(no_responders(subject, "in.3", 1))
+            for other in listening:
+                other.expect(msg(subject, n, "", "in.1"))
+        for one in (c, *others):
+            one.fence()
+
     def test_service_that_leaves(self):
         """Every request has exactly one answer, from the service or from the server, as it comes and goes."""
         c, service = self.asker(), self.client()
