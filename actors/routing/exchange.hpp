@@ -3,7 +3,7 @@
 // A request that a service import concerns is published to the exporting account under the subject
 // that it has there, with a reply subject of the exchange's: `_R_.<exchange>.<request>`. One
 // subscription per exporting account hears all answers. They are published to the account that
-// asked at the end of the turn, since a match must not change other shards; chains of imports are
+// asked at the end of the batch or turn, since a match must not change other shards; chains of imports are
 // chains of such requests. A request is forgotten with its answer (streamed and chunked ones: with
 // an empty one) or when the export's threshold has passed without one.
 //
@@ -83,6 +83,11 @@ public:
   void close();
 
   void at_turn_end() override;
+  /// After a batch from another reactor, outside of any match: whoever hears a PONG in this turn has
+  /// got the answers that came with the batch.
+  void publish_answers() {
+    for (size_t i = 0; i < chain_max && !answers_.empty(); ++i) exchange::at_turn_end();
+  }
 
 private:
   using request_number = uint64_t;

@@ -301,6 +301,7 @@ void shard_actor::take_batch(delivery_batch& batch) {
     if (m.trace) [[unlikely]] end_trace(*m.trace);
     home().run_early_flushes();
   });
+  if (exchange_) exchange_->publish_answers();
   settle_link(batch);
 }
 

@@ -172,3 +172,25 @@ TEST_CASE("untaken: where nobody listens at all the publisher knows at once",
   CHECK(n.told.empty());
   CHECK(n.accounts->exchange_of(0)->waiting() == 0);
 }
+
+TEST_CASE("exchange: an answer that a batch brings comes before what is read behind it",
+          "[routing][import][causality]") {
+  asking n(2, with_service());
+  taking_subscriber inbox;
+  n.on(0, [&] { n.shard(0, "B").subscribe(&inbox, "inbox.*", {}, "9"); });
+  n.listen(1, "A", "q.*");
+  n.ask("B", "ask.x");
+  n.turn_all();
+  REQUIRE(n.listeners[1].replies.size() == 1);
+  routing::message answer;
+  answer.subject = n.listeners[1].replies[0];
+  answer.payload = "answer";
+  answer.producer = {1, client_id{8}};
+  n.on(1, [&] { n.shard(1, "A").publish(answer, nullptr); });
+  n.turn(1);
+  CHECK(inbox.got.empty());
+  n.on(0, [&] { n.at(0).drain_inbound(); });  // as before the first match of what a socket brought
+  CHECK(inbox.got == std::vector<std::string>{"inbox.1"});
+  n.turn_all();
+  CHECK(inbox.got.size() == 1);
+}

@@ -220,6 +220,20 @@ class Services(Base):
         for one in (b, *responders):
             one.fence()
 
+    def test_answer_before_the_next_pong(self):
+        """Who answers and has its PONG has answered: the answer comes before any later PONG of who asked."""
+        responders, askers = [self.user("a") for _ in range(3)], [self.user("b") for _ in range(4)]
+        for i, b in enumerate(askers):
+            b.send(f"SUB back.{i} 9\r\n").fence()
+        for n in range(300):
+            a, b = responders[n % 3], askers[n % 4]
+            a.send(f"SUB q.{n} {n}\r\nUNSUB {n} 1\r\n").fence()
+            back = f"back.{n % 4}"
+            b.send(pub(f"ask.{n}", "", back))
+            reply = self.request(a.read_op())[1]
+            a.send(pub(reply, str(n))).fence()
+            self.assertEqual(b.read_to_fence(), [msg(back, 9, str(n))])
+
     def test_account_in_the_subject(self):
         a, b = self.user("a"), self.user("b")
         a.send("SUB by.* 1\r\n").fence()
