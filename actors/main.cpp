@@ -83,6 +83,7 @@ public:
     if (auto ok = windows_.open(options()); ok) {
       log_websocket_listener(options(), node_.websocket_port());
       log::info("Listening for client connections on {}:{}", options().host, node_.client_port());
+      if (options().proxy_protocol) log::info("PROXY protocol enabled for client connections");
       log_tls(options());
       windows_.write_ports_file(options());
       log::info("Server is ready");

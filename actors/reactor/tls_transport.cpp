@@ -36,11 +36,12 @@ struct source {
 int bio_read(BIO* bio, char* to, size_t size, size_t* got) {
   auto& s = *static_cast<source*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  if (s.fetches_left == 0) {
+  // What waits in the stage below is no matter for epoll, so it is fetched in any case.
+  if (s.fetches_left == 0 && !s.below->has_input()) {
     BIO_set_retry_read(bio);
     return 0;
   }
-  --s.fetches_left;
+  if (s.fetches_left > 0) --s.fetches_left;
   iovec piece{to, size};
   s.last = s.below->read(&piece, 1);
   if (s.last.status == io_status::ok) {

@@ -57,14 +57,53 @@ private:
   int fd_;
 };
 
+class replay_transport final : public transport {
+public:
+  replay_transport(std::string bytes, std::unique_ptr<transport> below)
+      : bytes_(std::move(bytes)), below_(std::move(below)) {}
+
+  io_result handshake() override { return below_->handshake(); }
+  std::string failure() const override { return below_->failure(); }
+  uint32_t wants() const override { return below_->wants(); }
+  bool has_input() const override { return !bytes_.empty() || below_->has_input(); }
+
+  io_result read(const iovec* iov, int count) override {
+    if (bytes_.empty()) return below_->read(iov, count);
+    size_t given = 0;
+    for (int i = 0; i < count; ++i)
+      given += bytes_.copy(static_cast<char*>(iov[i].iov_base), iov[i].iov_len, given);
+    bytes_.erase(0, given);
+    return {io_status::ok, given, 0};
+  }
+  io_result peek(unsigned char& byte) override {
+    if (bytes_.empty()) return below_->peek(byte);
+    byte = static_cast<unsigned char>(bytes_[0]);
+    return {io_status::ok, 1, 0};
+  }
+  io_result write(const iovec* iov, int count) override { return below_->write(iov, count); }
+  const tls_session* tls() const override { return below_->tls(); }
+  websocket_stage* websocket() override { return below_->websocket(); }
+  void close() override { below_->close(); }
+  int fd() const override { return below_->fd(); }
+
+private:
+  std::string bytes_;
+  std::unique_ptr<transport> below_;
+};
+
 } // namespace
+
+io_result transport::peek(unsigned char& byte) {
+  return from_received(::recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT));
+}
 
 std::unique_ptr<transport> make_tcp_transport(int fd) {
   return std::make_unique<tcp_transport>(fd);
 }
 
-io_result peek_byte(int fd, unsigned char& byte) {
-  return from_received(::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT));
+std::unique_ptr<transport> make_replay_transport(std::string bytes,
+                                                 std::unique_ptr<transport> below) {
+  return std::make_unique<replay_transport>(std::move(bytes), std::move(below));
 }
 
 } // namespace troupe

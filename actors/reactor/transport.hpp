@@ -54,6 +54,9 @@ public:
   virtual io_result write(const iovec* iov, int count) = 0;
   /// What TLS agreed upon and who the peer is; nullptr without TLS or before its handshake is done.
   virtual const tls_session* tls() const { return nullptr; }
+  /// Looks at the next byte and leaves it there: would_block, closed, failed, or ok with it in
+  /// `byte`.
+  virtual io_result peek(unsigned char& byte);
   /// Itself, if it is the stage that speaks WebSocket.
   virtual websocket_stage* websocket() { return nullptr; }
   /// Ends the connection: what the kernel has taken is still sent.
@@ -64,8 +67,9 @@ public:
 /// Takes over a connected, non-blocking TCP socket.
 std::unique_ptr<transport> make_tcp_transport(int fd);
 
-/// Looks at the first byte that waits in the socket and leaves it there: would_block, closed,
-/// failed, or ok with the byte in `byte`.
-io_result peek_byte(int fd, unsigned char& byte);
+/// Gives `bytes`, which were read from `below` by someone they were not meant for, before what
+/// follows there.
+std::unique_ptr<transport> make_replay_transport(std::string bytes,
+                                                 std::unique_ptr<transport> below);
 
 } // namespace troupe

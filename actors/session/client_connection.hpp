@@ -26,6 +26,7 @@
 #include "actors/session/session_messages.hpp"
 #include "actors/session/shadow_subscriptions.hpp"
 #include "actors/session/write_deadline.hpp"
+#include "protocol/client/proxy_header.hpp"
 
 namespace troupe {
 
@@ -128,6 +129,8 @@ private:
   void refuse();
   server_info info() const;
   void open_up();
+  bool read_proxy_header();
+  void refuse_proxy_header(const std::string& why);
   bool begin_stages();
   bool still_pinned(const node_policy& policy) const;
   void open_session();
@@ -185,6 +188,7 @@ private:
   void arm_core_timer();
   void arm_flow_timer();
   void teardown();
+  std::string address() const;
   std::string label() const;
   void choose_trace();
   void trace_delivery(std::string_view line, std::string_view payload, int32_t header_bytes);
@@ -196,6 +200,7 @@ private:
   client_id id_;
   std::unique_ptr<transport> transport_;
   std::unique_ptr<opening_core> opening_;  // only while it opens
+  std::unique_ptr<proxy_header_reader> proxy_header_;  // only while one is read
   routing::account_ptr account_;
   routing::shard_actor* shard_;  // of account_, on this reactor
   routing::account_links_ptr links_;  // of shard_, as followed

@@ -1,6 +1,7 @@
 // From accept to the first byte of the protocol.
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "actors/observe/logger.hpp"
@@ -44,7 +45,8 @@ void client_connection::refuse() {
 server_info client_connection::info() const {
   server_info told = hub_.policy().info_of(kind_);
   told.client_id = value(id_);
-  told.client_ip = ip_;
+  // Before the PROXY header it would be the proxy's.
+  if (!opening_ || !opening_->header_pending()) told.client_ip = ip_;
   if (profile_) told.nonce = profile_->nonce;
   // Whoever began with TLS reads INFO inside it, where it is a matter of course.
   if (tls_first_) told.tls_required = true;
@@ -59,9 +61,12 @@ void client_connection::open_up() {
         client_connection::send(encode_info(info()));
         opening_->info_sent();
         break;
+      case opening_act::read_header:
+        if (!read_proxy_header()) return;
+        break;
       case opening_act::await_first_byte: {
         arm_flow_timer();
-        io_result seen = peek_byte(transport_->fd(), byte);
+        io_result seen = transport_->peek(byte);
         if (seen.status == io_status::would_block) return;
         if (seen.status != io_status::ok) return read_failed(seen);
         opening_->first_byte(byte, home().now());
@@ -76,12 +81,62 @@ void client_connection::open_up() {
         client_connection::send(kind_ == listener_kind::client ? err_line(err_text::tls_required)
                                                                : std::string(http_to_https));
         return close(closed_reason::tls_handshake_failure);
+      case opening_act::header_late:
+        return refuse_proxy_header(proxy_header_ && proxy_header_->taken_bytes() > 0
+                                     ? proxy_header_->interrupted("i/o timeout")
+                                     : proxy_header_reader().interrupted({}));
       case opening_act::give_up:
         log_debug(kind_ == listener_kind::client ? "TLS handshake timeout"
                                                  : "WebSocket handshake timeout");
         return close(closed_reason::tls_handshake_failure);
     }
   }
+}
+
+/// Whether the opening goes on: behind the header, or without one.
+bool client_connection::read_proxy_header() {
+  using enum proxy_header_reader::state;
+  if (!proxy_header_) proxy_header_ = std::make_unique<proxy_header_reader>();
+  proxy_header_reader& header = *proxy_header_;
+  char room[4096];
+  std::string_view rest;
+  while (header.is() == more) {
+    iovec piece{room, std::min(sizeof room, header.wanted())};
+    io_result got = transport_->read(&piece, 1);
+    if (got.status == io_status::would_block) {
+      arm_flow_timer();
+      return false;
+    }
+    if (got.status != io_status::ok) {
+      refuse_proxy_header(header.interrupted(
+        got.status == io_status::closed ? std::string_view() : std::strerror(got.error)));
+      return false;
+    }
+    rest = std::string_view(room, got.bytes);
+    rest.remove_prefix(header.feed(rest));
+    opening_->header_bytes(header.taken_bytes(),
+                           header.taken_bytes() >= header.recognised_bytes, home().now());
+  }
+  if (header.is() == failed) {
+    refuse_proxy_header(header.failure());
+    return false;
+  }
+  std::string own(header.is() == unrecognised ? header.taken() : rest);
+  if (!own.empty()) transport_ = make_replay_transport(std::move(own), std::move(transport_));
+  if (header.source()) {
+    ip_ = header.source()->ip;
+    port_ = header.source()->port;
+    choose_trace();
+  }
+  proxy_header_.reset();
+  opening_->header_read(home().now());
+  return true;
+}
+
+void client_connection::refuse_proxy_header(const std::string& why) {
+  log::warn("Error reading PROXY protocol header from {}: {}", address(), why);
+  proxy_header_.reset();
+  close(closed_reason::protocol_violation);
 }
 
 /// Runs the handshakes of all stages; whether they are done.
@@ -107,7 +162,7 @@ bool client_connection::begin_stages() {
     tls_first_ = opening_->tls_first();
     arm_flow_timer();
     transport_ = put_up_stages(hub_.policy(), kind_, opening_->with_tls(), std::move(transport_),
-                               ip_ + ":" + std::to_string(port_));
+                               address());
   }
   io_result done = transport_->handshake();
   update_interest();

@@ -9,8 +9,13 @@
 
 namespace troupe {
 
+std::string client_connection::address() const {
+  const bool six = ip_.find(':') != std::string::npos;
+  return (six ? "[" + ip_ + "]:" : ip_ + ":") + std::to_string(port_);
+}
+
 std::string client_connection::label() const {
-  std::string text = ip_ + ":" + std::to_string(port_);
+  std::string text = address();
   if (websocket_stage* ws = transport_->websocket(); ws && !ws->facts().forwarded_for.empty()) {
     const std::string& told = ws->facts().forwarded_for;
     text = (told.find(':') == std::string::npos ? told : "[" + told + "]") + "/" + text;
@@ -92,13 +97,6 @@ observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
     s.version = profile_->version;
     s.authorized_user = profile_->user;
     s.proxy_key = profile_->proxy_key;
-    if (profile_->rules) {
-      const user_rules& rules = *profile_->rules;
-      s.issuer_key = rules.issuer_key;
-      // Whoever has a key has an issuer, if only the account; passwords have none.
-      if (s.issuer_key.empty() && !rules.nkey.empty()) s.issuer_key = account_->name();
-      s.tags = rules.tags;
-    }
     if (profile_->rules) {
       const user_rules& rules = *profile_->rules;
       s.issuer_key = rules.issuer_key;

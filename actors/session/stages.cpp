@@ -14,6 +14,7 @@ opening_rules opening_rules_of(const node_policy& policy, listener_kind kind) {
   opening_rules rules;
   const tls_context_ptr& tls = tls_of(policy, kind);
   rules.tls = tls != nullptr;
+  rules.proxy_header = kind == listener_kind::client && policy.options->proxy_protocol;
   if (const websocket_policy* own = policy.for_websocket(kind)) {
     rules.stages = true;
     rules.info_first = false;

@@ -135,3 +135,83 @@ TEST_CASE("A stage of its own shakes hands with TLS and without", "[opening]") {
   CHECK(both.act() == act::handshake);
   CHECK(both.with_tls());
 }
+
+TEST_CASE("A PROXY header comes behind INFO and before everything else", "[opening]") {
+  constexpr opening_rules plain{.proxy_header = true};
+  CHECK_FALSE(plain.immediate());
+  opening_core o(plain, 0s);
+  CHECK(o.act() == act::send_info);
+  CHECK(o.header_pending());
+  o.info_sent();
+  CHECK(o.act() == act::read_header);
+  CHECK(o.deadline() == 5s);
+  o.header_read(1s);
+  CHECK(o.act() == act::open);
+  CHECK_FALSE(o.header_pending());
+  CHECK(o.info_is_sent());
+
+  opening_core secure(with([](auto& r) { r.proxy_header = true; }), 0s);
+  secure.info_sent();
+  secure.header_read(4s);
+  CHECK(secure.act() == act::await_first_byte);
+  CHECK(secure.deadline() == 6s);
+  secure.first_byte(tls_record, 5s);
+  CHECK(secure.act() == act::handshake);
+}
+
+TEST_CASE("A PROXY header has five seconds to begin and five to end", "[opening]") {
+  constexpr opening_rules plain{.proxy_header = true};
+  opening_core silent(plain, 0s);
+  silent.info_sent();
+  silent.timed_out(4999ms);
+  CHECK(silent.act() == act::read_header);
+  silent.timed_out(5s);
+  CHECK(silent.act() == act::header_late);
+
+  opening_core begun(plain, 0s);
+  begun.info_sent();
+  begun.header_bytes(3, false, 1s);
+  begun.timed_out(5s);
+  CHECK(begun.act() == act::read_header);
+  CHECK(begun.deadline() == 10s);
+  begun.header_bytes(6, true, 9s);
+  begun.header_bytes(7, true, 9500ms);
+  begun.timed_out(10s);
+  CHECK(begun.act() == act::header_late);
+
+  opening_core recognised(plain, 0s);
+  recognised.info_sent();
+  recognised.header_bytes(8, true, 4s);
+  CHECK(recognised.deadline() == 9s);
+  recognised.header_bytes(9, true, 8s);
+  CHECK(recognised.deadline() == 9s);
+}
+
+TEST_CASE("Where TLS may come first, the wait for it begins behind the PROXY header", "[opening]") {
+  const opening_rules either = with([](auto& r) {
+    r.info_first = false;
+    r.tls_wait = 50ms;
+    r.proxy_header = true;
+  });
+  opening_core o(either, 0s);
+  CHECK(o.act() == act::read_header);
+  CHECK(o.deadline() == 50ms);
+  o.header_bytes(10, true, 20ms);
+  CHECK(o.deadline() > 5s);
+  o.header_read(30ms);
+  CHECK(o.act() == act::await_first_byte);
+  CHECK(o.deadline() == 80ms);
+  o.timed_out(80ms);
+  CHECK(o.act() == act::send_info);
+
+  opening_core silent(either, 0s);
+  silent.timed_out(50ms);
+  CHECK(silent.act() == act::send_info);
+  silent.info_sent();
+  CHECK(silent.act() == act::read_header);
+  silent.header_read(1s);
+  CHECK(silent.act() == act::await_first_byte);
+  silent.first_byte(tls_record, 1s);
+  CHECK(silent.with_tls());
+  CHECK_FALSE(silent.tls_first());
+}
