@@ -167,7 +167,7 @@ void node_actor::start_lame_duck() {
   parts_.context->lame_duck = true;
   if (parts_.system_account) parts_.system_account->announce_lame_duck();
   stop_listening_all();
-  auto clients = static_cast<size_t>(std::max<int64_t>(parts_.context->open_clients.load(), 0));
+  auto clients = static_cast<size_t>(std::max<int64_t>(parts_.context->sessions.load(), 0));
   if (clients == 0) return stop(0);
   for (auto& hub : parts_.hubs) send(hub, lame_duck_notice{});
   node_policy_ptr policy = parts_.context->policy();
@@ -179,7 +179,7 @@ void node_actor::start_lame_duck() {
 
 void node_actor::lame_duck_tick() {
   if (state_ != state::lame_duck) return;
-  if (parts_.context->open_clients.load() <= 0) return stop(0);
+  if (parts_.context->sessions.load() <= 0) return stop(0);
   if (!closing_begun_) log::info("Closing existing clients");
   closing_begun_ = true;
   close_one_by_one(step_.close, parts_.hubs.size());

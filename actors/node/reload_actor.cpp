@@ -91,7 +91,7 @@ private:
   /// The newest go first; hubs lose about as many each.
   void close_excess() {
     const int64_t most = policy_->max_connections;
-    const int64_t open = parts_.context->open_clients.load();
+    const int64_t open = parts_.context->sessions.load();
     if (most < 0 || open <= most) return;
     uint64_t left = static_cast<uint64_t>(open - most);
     const uint64_t excess = left;

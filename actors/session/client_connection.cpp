@@ -48,8 +48,9 @@ client_connection::client_connection(caf::actor_config& cfg, client_hub& hub,
       start_time_(observe::wall_now()),
       ip_(socket.ip),
       port_(socket.port),
-      kind_(socket.kind) {
-  account_->enter();
+      kind_(socket.kind),
+      counted_(kind_ != listener_kind::websocket) {
+  if (counted_) account_->enter();
   follow_account();
 }
 

@@ -79,6 +79,8 @@ public:
   void trace_egress(const routing::subscription& sub, const routing::message& m,
                      std::string_view why) override;
   client_id id() const override { return id_; }
+  /// Once it counts as a client.
+  void number(client_id id) { id_ = id; }
   // producer
   void pause_for_link(reactor_index target) override;
   routing::requester_text describe_requester(const routing::requester_view& how) const override;
@@ -134,6 +136,7 @@ private:
   bool begin_stages();
   bool still_pinned(const node_policy& policy) const;
   void open_session();
+  bool join();
   void on_opening_deadline(nanos now);
 
   void handle_io(uint32_t events);
@@ -155,6 +158,7 @@ private:
   void take_rules(user_rules_ptr rules);
   void apply_bounds();
   void follow_account();
+  void follow_expiry();
   void shadow(routing::subscription& sub, std::string_view subject, std::string_view queue);
   nanos moment_of(int64_t wall_s);
   void renew_rules(const authenticator& auth);
@@ -240,13 +244,12 @@ private:
   state state_ = state::opening;
   listener_kind kind_;
   bool stages_up_ = false;  // those beyond TCP
-  bool too_many_ = false;   // to be refused once it can be told
   bool opened_ = false;     // has been told INFO
   bool tls_first_ = false;  // TLS began before INFO
   bool filters_ = false;    // a subscription overlaps what is denied
   bool blocked_ = false;  // the socket took no more
   bool slow_ = false;     // was late once, and stayed (write_timeout: retry)
-  bool counted_ = true;   // among the connections of account_
+  bool counted_;          // among the connections of account_
   bool has_verdict_ = false;  // a login was answered: what came behind it is still to be read
 };
 

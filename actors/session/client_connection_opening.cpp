@@ -27,9 +27,8 @@ void client_connection::start(bool refused) {
   if (!rules.immediate()) opening_ = std::make_unique<opening_core>(rules, home().now());
   if (hub_.policy().auth_of(kind_).wants_nonce()) who().nonce = make_nonce();
   choose_trace();
-  if (refused && !rules.stages) return refuse();
-  too_many_ = refused;
-  log_debug("Client connection created");
+  if (refused) return refuse();
+  if (counted_) log_debug("Client connection created");
   if (!opening_) return open_session();
   open_up();
 }
@@ -190,6 +189,18 @@ bool client_connection::still_pinned(const node_policy& policy) const {
   return false;
 }
 
+/// Before its upgrade a WebSocket connection is no client, as in the Go server.
+/// False: there are too many.
+bool client_connection::join() {
+  start_time_ = observe::wall_now();
+  const bool room = hub_.join(*this);
+  account_->enter();
+  counted_ = true;
+  choose_trace();
+  log_debug("Client connection created");
+  return room;
+}
+
 void client_connection::open_session() {
   const bool told = opening_ && opening_->info_is_sent();
   if (const tls_session* tls = transport_->tls(); tls && log::debug_enabled()) {
@@ -201,7 +212,7 @@ void client_connection::open_session() {
   opened_ = true;
   flow_timer_.cancel();
   state_ = state::open;
-  if (too_many_) return refuse();
+  if (!counted_ && !join()) return refuse();
   if (!told) client_connection::send(encode_info(info()));
   core_.greet(home().now());
   arm_core_timer();

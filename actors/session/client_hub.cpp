@@ -142,6 +142,7 @@ client_hub::behavior_type client_hub::make_behavior() {
 
 void client_hub::on_exit() {
   for (auto& [id, c] : clients_) c->close(closed_reason::server_shutdown);
+  for (client_connection* c : upgrading_) c->close(closed_reason::server_shutdown);
   hubs_.clear();
   node_->accounts->close_exchange(home().index());
   if (login_worker_) anon_send_exit(login_worker_, caf::exit_reason::user_shutdown);
@@ -219,6 +220,7 @@ void client_hub::obey(const node_policy_ptr& policy) {
   for (const routing::account_ptr& account : node_->accounts->all())
     account->refresh(home().index());
   for (auto& [id, c] : clients_) c->obey(*policy_);
+  for (client_connection* c : upgrading_) c->obey(*policy_);
 }
 
 void client_hub::publish_measured(routing::measured_answer& what) {
@@ -236,30 +238,52 @@ void client_hub::publish_measured(routing::measured_answer& what) {
 }
 
 void client_hub::adopt(accepted_socket& socket) {
-  auto id = client_id{node_->next_client_id.fetch_add(1)};
-  int64_t open = node_->open_clients.fetch_add(1) + 1;
-  bool refuse = policy_->max_connections >= 0 && open > policy_->max_connections;
+  const bool upgrades = socket.kind == listener_kind::websocket;
+  const client_id id{upgrades ? 0 : node_->next_client_id.fetch_add(1)};
   constexpr auto options = caf::lazy_init + caf::hidden;
   auto handle = spawn_pinned<client_connection, options>(home(), *this, socket, id);
   auto* c = static_cast<client_connection*>(caf::actor_cast<caf::abstract_actor*>(handle));
-  clients_.emplace(value(id), c);
-  counters_->connection_opened();
+  node_->open_clients.fetch_add(1);
+  bool room = true;
+  if (upgrades) upgrading_.insert(c);
+  else room = count(*c);
   try {
-    c->start(refuse);  // from here on the reactor's slot keeps it alive
+    c->start(!room);  // from here on the reactor's slot keeps it alive
   } catch (const std::exception& e) {
     log::error("Client connection from {}:{} refused: {}", socket.ip, socket.port, e.what());
-    clients_.erase(value(id));
-    counters_->connection_closed();
-    node_->open_clients.fetch_sub(1);
+    forget(*c, !upgrades);
   }
 }
 
-void client_hub::remove(client_connection& c, observe::connection_snapshot last_words,
-                        bool shown) {
+/// False: there are more than allowed.
+bool client_hub::count(client_connection& c) {
+  clients_.emplace(value(c.id()), &c);
+  counters_->connection_opened();
+  const int64_t sessions = node_->sessions.fetch_add(1) + 1;
+  return policy_->max_connections < 0 || sessions <= policy_->max_connections;
+}
+
+bool client_hub::join(client_connection& c) {
+  upgrading_.erase(&c);
+  c.number(client_id{node_->next_client_id.fetch_add(1)});
+  return count(c);
+}
+
+void client_hub::forget(client_connection& c, bool counted) {
+  node_->open_clients.fetch_sub(1);
+  if (!counted) {
+    upgrading_.erase(&c);
+    return;
+  }
   clients_.erase(value(c.id()));
   counters_->connection_closed();
-  node_->open_clients.fetch_sub(1);
-  if (!shown) return;
+  node_->sessions.fetch_sub(1);
+}
+
+void client_hub::remove(client_connection& c, observe::connection_snapshot last_words,
+                        bool joined) {
+  forget(c, joined);
+  if (!joined) return;
   if (node_->events) node_->events->disconnected(last_words);
   if (node_->closed_kept_per_reactor == 0) return;
   if (closed_.size() >= node_->closed_kept_per_reactor) closed_.pop_front();
@@ -296,6 +320,8 @@ uint64_t client_hub::close_some(const close_clients& what) {
   for (auto& [id, c] : clients_)
     if (!c->closing()) order.push_back(c);
   std::sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->id() < b->id(); });
+  if (what.at_most == close_clients{}.at_most)
+    for (client_connection* c : upgrading_) c->close(what.reason);
   const bool full = what.reason == closed_reason::max_connections_exceeded;
   if (full) std::reverse(order.begin(), order.end());
   if (order.size() > what.at_most) order.resize(what.at_most);

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "actors/reactor/pinned_actor.hpp"
@@ -38,8 +39,11 @@ public:
 
   // -- called by connections of this reactor -----------------------------------------------------
 
-  /// `shown`: among the closed ones.
-  void remove(client_connection& c, observe::connection_snapshot last_words, bool shown);
+  /// A WebSocket connection has been upgraded: from here on it counts as a client and has a number,
+  /// as in the Go server. False: there are too many.
+  bool join(client_connection& c);
+  /// `joined`: it counted, and shows among the closed ones.
+  void remove(client_connection& c, observe::connection_snapshot last_words, bool joined);
   /// Runs the slow part of a login on a thread of its own; `client` hears the verdict.
   void check_elsewhere(std::function<auth_decision()> work, client_handle client);
   /// A handshake came too soon after too many: within a second the log tells how many did.
@@ -57,6 +61,8 @@ protected:
 private:
   void obey(const node_policy_ptr& policy);
   void adopt(accepted_socket& socket);
+  bool count(client_connection& c);
+  void forget(client_connection& c, bool counted);
   client_connection* find(client_id id) const;
   void publish_measured(routing::measured_answer& what);
   uint64_t close_some(const close_clients& what);
@@ -74,6 +80,7 @@ private:
   routing::spawned_internal_client asker_{};  // of services about logins; made when needed
   std::vector<hub_handle> hubs_;
   std::unordered_map<uint64_t, client_connection*> clients_;
+  std::unordered_set<client_connection*> upgrading_;  // WebSocket, no clients yet
   std::deque<observe::connection_snapshot> closed_;
   tls_context_ptr throttled_;  // whose refusals the log is to tell
   timer throttled_timer_;

@@ -67,7 +67,8 @@ struct node_context {
   std::shared_ptr<session_events> events;
 
   std::atomic<uint64_t> next_client_id{1};
-  std::atomic<int64_t> open_clients{0};
+  std::atomic<int64_t> open_clients{0};  // every socket of a client
+  std::atomic<int64_t> sessions{0};  // without WebSocket connections that are not upgraded yet
   std::atomic<bool> lame_duck{false};
   size_t closed_kept_per_reactor = max_closed_clients_kept;
 

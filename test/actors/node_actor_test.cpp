@@ -71,6 +71,7 @@ TEST_CASE("node actor: lame duck mode ends early when the last client has gone",
   f.signal(SIGUSR2);
   f.hubs[0]->clients = 0;
   f.context->open_clients = 0;
+  f.context->sessions = 0;
   f.advance(1100ms);
   CHECK(f.stops == 1);
 }

@@ -7,6 +7,7 @@ import struct
 import unittest
 
 from harness import Server, msg, pub, wait_until
+from harness.kernel import wait_consumed
 from harness.websocket import (CLOSE, CONTINUATION, DEFLATE, PING, PONG, TEXT, WebSocketCase, deflate, frame, request)
 
 
@@ -188,6 +189,45 @@ class Refused(WebSocketCase):
         self.answer_to(request(Sec_WebSocket_Version="12"), s)[1].close()
         wait_until(lambda: s.json("/varz")["connections"] == 0, "the count to fall")
         self.assertEqual(s.json("/connz?state=closed")["connections"], [])
+
+
+class Counting(WebSocketCase):
+    """Who has not asked for an upgrade yet is no client: not shown, not counted, takes no place."""
+
+    more = "max_connections: 1"
+
+    def counts(self):
+        v = self.server.json("/varz")
+        return v["connections"], v["total_connections"], self.server.json("/connz")["num_connections"]
+
+    def test_counts_from_the_upgrade_on(self):
+        waiting = [self.ws(upgrade=False) for _ in range(5)]
+        for c in waiting:
+            c.send_bytes(b"GET / HTTP/1.1\r\n")
+        wait_consumed(self.port_of(self.server), waiting)
+        connections, total, shown = self.counts()
+        self.assertEqual((connections, shown), (0, 0))
+        one = self.client()  # there is room for one
+        first = one.info["client_id"]
+        late = waiting[0]
+        late.send_bytes(request().split(b"\r\n", 1)[1])
+        self.assertIn("101", late.read_answer())
+        late.begin_frames()
+        late.read_info()
+        self.assertEqual(late.info["client_id"], first + 1)
+        late.expect("-ERR 'maximum connections exceeded'\r\n").wait_closed()
+        self.assertEqual(self.counts(), (1, total + 2, 1))
+        for c in waiting[1:]:
+            c.close()
+        self.assertEqual([x["reason"] for x in self.server.json("/connz?state=closed")["connections"]],
+                         ["Maximum Connections Exceeded"])
+        one.fence()
+
+    def test_they_hold_nobody_up_at_the_end(self):
+        with Server(config=self.config) as s:
+            c = self.ws(s, upgrade=False)
+            c.send_bytes(b"GET / HT")
+        c.wait_closed()
 
 
 class SlowUpgrade(WebSocketCase):

@@ -79,6 +79,9 @@ class WebSocketClient(RawClient):
         want = base64.b64encode(hashlib.sha1(key.encode() + _GUID).digest()).decode()
         if f"Sec-WebSocket-Accept: {want}\r\n" not in self.answer:
             raise AssertionError(f"wrong key: {self.answer}")
+        self.begin_frames()
+
+    def begin_frames(self):
         self.framed = True
         self.wire += self.buffer
         self.buffer.clear()
