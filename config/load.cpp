@@ -373,6 +373,17 @@ void load_users_and_accounts(load_context& ctx, const map& m) {
   open_global_account(ctx);
 }
 
+/// The NATS server looks only among the accounts that the file has.
+void check_callout_accounts(load_context& ctx, const position& at) {
+  const server_options& o = ctx.options;
+  if (!o.authorization.callout) return;
+  for (const std::string& name : o.authorization.callout->allowed_accounts)
+    if (std::none_of(o.accounts.begin(), o.accounts.end(),
+                     [&](const account_options& a) { return a.name == name; }))
+      ctx.out.errors.push_back({at, "auth_callout allowed account " + go_quote(name)
+                                        + " not found in configured accounts", false});
+}
+
 } // namespace
 
 load_result load(const value& root, server_options base, const parse_environment* env) {
@@ -389,6 +400,7 @@ load_result load(const value& root, server_options base, const parse_environment
     load_option(ctx, key, v);
   finish_operators(ctx);
   load_users_and_accounts(ctx, *m);
+  check_callout_accounts(ctx, root.at);
   for (auto name : {"trace_verbose", "trace_headers"})
     for (auto& [key, v] : *m)
       if (auto row = find_option("", key); row && row->name() == name)

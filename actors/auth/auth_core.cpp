@@ -152,7 +152,12 @@ public:
     return same_one ? now : nullptr;
   }
 
-  bool refuses_aloud(const user_rules& user) const override {
+  session_ending ending_of(const user_rules& user) const override {
+    return is_still_there(user) ? session_ending{} : session_ending{{}, closed_reason::client_closed};
+  }
+
+private:
+  bool is_still_there(const user_rules& user) const {
     if (user.nkey.empty() && (user.name.empty() || user.name == redacted)) return true;
     auto stays = [&](const auto& table, const std::string& id) {
       auto it = table.find(id);
@@ -160,8 +165,6 @@ public:
     };
     return user.nkey.empty() ? stays(users_, user.name) : stays(nkeys_, user.nkey);
   }
-
-private:
   static std::string shown_name(const connect_options& who) {
     if (!who.nkey.empty()) return who.nkey;
     if (!who.user.empty()) return who.user;

@@ -33,7 +33,7 @@ struct login_request {
   std::string proxy_key;  // the trusted proxy whose signature was checked; empty: none
   /// What the client's certificate, which was verified, says of it; nullptr: it showed none.
   std::shared_ptr<const certificate_identity> certificate;
-  /// What a service that decides about logins is told; nullptr without TLS.
+  /// What a service that decides about logins is told; nullptr without TLS or such services.
   std::shared_ptr<const authorization_request_claims::client_tls> tls;
 };
 
@@ -53,8 +53,9 @@ struct user_rules {
   std::string jwt, issuer_key, name_tag;
   std::vector<std::string> tags;
   std::optional<int64_t> max_subscriptions, max_payload;
-  /// Wall clock seconds at which the session ends; 0: never.
-  int64_t expires_at_s = 0;
+  int64_t issued_at_s = 0;
+  /// Wall clock seconds at which the session ends; 0: never. For the user, and for its account.
+  int64_t expires_at_s = 0, account_expires_at_s = 0;
   /// Whether a service answers logins in this account, and whether this is one or is a user.
   callout_part callout = callout_part::none;
   bool by_callout = false;  // a service let it in
@@ -102,6 +103,12 @@ struct auth_decision {
   }
 };
 
+/// How a session ends whose user is no more what it was.
+struct session_ending {
+  std::string_view err = err_text::authorization_violation;  // empty: the client is not told
+  closed_reason reason = closed_reason::authentication_failure;
+};
+
 class authenticator {
 public:
   virtual ~authenticator() = default;
@@ -112,12 +119,14 @@ public:
   virtual bool wants_nonce() const = 0;
   /// Whether first operations other than CONNECT are let in, as some user.
   virtual bool admits_silent() const = 0;
+  /// Whether a service may be asked, so that a request has to have what it is told.
+  virtual bool asks_services() const { return false; }
   /// After a reload: what the user of an existing session may do now; nullptr when it is gone, or its
   /// secret or account changed, so that the session ends.
   virtual user_rules_ptr renewed(const user_rules& user) const = 0;
-  /// Where `renewed` gave nothing: whether the client is told so. One whose user is gone or moved
-  /// just loses its connection, meant to come again.
-  virtual bool refuses_aloud(const user_rules&) const { return true; }
+  /// Where `renewed` gave nothing: how the session ends. One whose user is gone or moved just loses
+  /// its connection, meant to come again.
+  virtual session_ending ending_of(const user_rules&) const { return {}; }
 };
 
 /// Single user, token, `users` and nkeys of the configuration, with `no_auth_user`.

@@ -315,6 +315,7 @@ public:
   bool required() const override { return true; }
   bool wants_nonce() const override { return inner_->wants_nonce(); }
   bool admits_silent() const override { return inner_->admits_silent(); }
+  bool asks_services() const override { return true; }
 
   auth_decision check(const login_request& login) const override {
     auth_decision first = inner_->check(login);
@@ -334,8 +335,9 @@ public:
     }
     return with_part(inner_->renewed(user));
   }
-  bool refuses_aloud(const user_rules& user) const override {
-    return !user.by_callout && inner_->refuses_aloud(user);
+  session_ending ending_of(const user_rules& user) const override {
+    if (user.by_callout) return {{}, closed_reason::client_closed};
+    return inner_->ending_of(user);
   }
 
 private:

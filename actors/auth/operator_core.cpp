@@ -46,6 +46,7 @@ std::shared_ptr<user_rules> make_rules(const operator_account& account, const us
   auto rules = rules_of(c, expires_at_s, account.default_permissions, limits.subscriptions,
                         limits.payload);
   rules->account = account.key();
+  rules->account_expires_at_s = account.claims.data.expires;
   rules->jwt = jwt;
   return rules;
 }
@@ -132,6 +133,7 @@ public:
   bool required() const override { return true; }
   bool wants_nonce() const override { return true; }
   bool admits_silent() const override { return !trust().default_sentinel.empty(); }
+  bool asks_services() const override { return env_ != nullptr; }
 
   auth_decision check(const login_request& q) const override {
     auto user = read_user(q);
@@ -176,6 +178,21 @@ public:
              : with_callout_denies(*now, callout_part::user);
   }
 
+  /// In the words of the Go server, which says nothing where a signing key has changed.
+  session_ending ending_of(const user_rules& user) const override {
+    const auto account = accounts_->find(user.account);
+    if (!account) return {err_text::account_expired, closed_reason::authentication_expired};
+    if (is_revoked(account->claims.revocations, user.nkey, user.issued_at_s))
+      return {err_text::user_revoked, closed_reason::credentials_revoked};
+    if (!user.by_callout) {
+      const auto claims = decode_user_jwt(user.jwt);
+      if (!claims || (claims->limits.bearer && account->claims.limits.disallow_bearer)) return {};
+      if (claims->data.expires != 0 && claims->data.expires <= now_s())
+        return {err_text::user_expired, closed_reason::authentication_expired};
+    }
+    return {{}, closed_reason::authentication_failure};
+  }
+
 private:
   static bool is_service(const external_authorization& external, const std::string& user) {
     const claim_strings& users = external.auth_users;
@@ -187,11 +204,13 @@ private:
     const auto account = accounts_->find(user.account);
     if (!account) return nullptr;
     if (!user.issuer_key.empty() && !account->may_sign(user.issuer_key)) return nullptr;
+    if (is_revoked(account->claims.revocations, user.nkey, user.issued_at_s)) return nullptr;
     const callout_part part =
       account->claims.authorization.enabled() ? callout_part::user : callout_part::none;
-    if (part == user.callout) return std::make_shared<const user_rules>(user);
-    if (part == callout_part::user) return with_callout_denies(user, part);
     auto open = std::make_shared<user_rules>(user);
+    open->account_expires_at_s = account->claims.data.expires;
+    if (part == user.callout) return open;
+    if (part == callout_part::user) return with_callout_denies(*open, part);
     open->callout = part;
     open->permissions = open->listed ? permission_set::make(*open->listed) : nullptr;
     return open;

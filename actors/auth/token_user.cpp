@@ -48,6 +48,7 @@ std::shared_ptr<user_rules> rules_of(const user_claims& user, int64_t expires_at
   if (!user.issuer_account.empty()) rules->issuer_key = user.data.issuer;
   rules->name_tag = user.data.name;
   rules->tags = user.tags;
+  rules->issued_at_s = user.data.issued_at;
   rules->expires_at_s = expires_at_s;
   rules->proxy_required = user.limits.proxy_required;
   rules->listed = to_permissions(user.limits.permissions);

@@ -110,6 +110,7 @@ struct node::parts {
   std::shared_ptr<claims_requests> claims;       // its resolver's part in the system account
   std::shared_ptr<session_renewal> renewals = std::make_shared<session_renewal>();
   system_hooks system_account_hooks;
+  custom_authentication custom;
   std::shared_ptr<system_service> system_account;  // nullptr: there is none
   std::vector<hub_handle> hubs;
   node_handle root;
@@ -126,6 +127,8 @@ struct node::parts {
                                       uint16_t client_port) const;
   std::shared_ptr<const authenticator> make_authenticator(const config::server_options& options,
                                                           const node_policy& policy) const;
+  std::shared_ptr<const authenticator> usual_authenticator(const config::server_options& options,
+                                                           const node_policy& policy) const;
   std::shared_ptr<const reload_parts> make_reload_parts();
   result<void> build_context();
   result<void> resolve_system_account();
@@ -179,7 +182,12 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   policy->settings.auth_required = policy->auth->required();
   policy->settings.operator_mode = operators != nullptr;
   policy->settings.has_no_auth_user = policy->auth->admits_silent();
-  auto websocket = make_websocket_policy(options, *policy, websocket_port);
+  if (options.authorization.callout)
+    for (const std::string& text : callout_complaints(options, policy->system_account))
+      log::error("{}", text);
+  auto websocket = make_websocket_policy(
+    options, *policy, websocket_port,
+    [&](const config::server_options& own) { return make_authenticator(own, *policy); });
   if (!websocket) return websocket.error();
   policy->websocket = std::move(*websocket);
   auto staples = staple_watch::prepare(
@@ -190,6 +198,12 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
 }
 
 std::shared_ptr<const authenticator> node::parts::make_authenticator(
+  const config::server_options& options, const node_policy& policy) const {
+  auto usual = usual_authenticator(options, policy);
+  return custom ? custom(options, std::move(usual)) : usual;
+}
+
+std::shared_ptr<const authenticator> node::parts::usual_authenticator(
   const config::server_options& options, const node_policy& policy) const {
   callout_environment asking;
   asking.keys = keys;
@@ -209,8 +223,6 @@ std::shared_ptr<const authenticator> node::parts::make_authenticator(
   }
   auto own = make_config_authenticator(options, policy.system_account);
   if (!options.authorization.callout) return own;
-  for (const std::string& text : callout_complaints(options, policy.system_account))
-    log::error("{}", text);
   asking.zones = system_zones();
   return make_callout_authenticator(std::move(own), options, policy.system_account,
                                     std::move(asking));
@@ -418,6 +430,8 @@ result<void> node::start() {
 void node::serve_system_account(system_hooks hooks) {
   p_->system_account_hooks = std::move(hooks);
 }
+
+void node::authenticate_by(custom_authentication custom) { p_->custom = std::move(custom); }
 
 int node::wait() { return p_->stopped.get_future().get(); }
 

@@ -4,6 +4,7 @@
 // Belongs to the thread that made it (main, or a test).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,13 @@
 namespace troupe {
 
 struct node_context;
+class authenticator;
+
+/// A way of one's own to let clients in: from what the configuration asks for, `usual`, to what
+/// decides. Called for each kind of listener, at the start and at each reload, on the thread that
+/// reads the configuration.
+using custom_authentication = std::function<std::shared_ptr<const authenticator>(
+  const config::server_options& options, std::shared_ptr<const authenticator> usual)>;
 
 class node {
 public:
@@ -26,6 +34,8 @@ public:
 
   /// What the system account shows of the process around the node. Before `start`.
   void serve_system_account(system_hooks hooks);
+  /// See `authenticator` (actors/auth/auth_core.hpp). Before `start`.
+  void authenticate_by(custom_authentication custom);
   /// Starts listening. The error names what failed and what to do.
   result<void> start();
   /// Blocks until the node has stopped; returns the process's exit code. Once.

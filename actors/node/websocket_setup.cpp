@@ -12,8 +12,7 @@ bool overrides(const config::websocket_options& ws) {
 
 /// Own credentials replace those of other clients, all of them; users and nkeys stay. Whether
 /// certificates name users is always the block's own business.
-std::shared_ptr<const authenticator> own_authenticator(const config::server_options& options,
-                                                       const std::string& system_account) {
+config::server_options own_options(const config::server_options& options) {
   config::server_options own = options;
   const config::websocket_options& ws = options.websocket;
   own.tls = ws.tls;
@@ -24,7 +23,7 @@ std::shared_ptr<const authenticator> own_authenticator(const config::server_opti
     own.authorization.defined = true;
     own.no_auth_user = ws.no_auth_user;
   }
-  return make_config_authenticator(own, system_account);
+  return own;
 }
 
 websocket::upgrade_rules upgrade_rules_of(const config::websocket_options& ws) {
@@ -45,7 +44,8 @@ websocket::upgrade_rules upgrade_rules_of(const config::websocket_options& ws) {
 } // namespace
 
 result<std::shared_ptr<const websocket_policy>> make_websocket_policy(
-  const config::server_options& options, const node_policy& policy, uint16_t port) {
+  const config::server_options& options, const node_policy& policy, uint16_t port,
+  const authenticator_of& make_authenticator) {
   const config::websocket_options& ws = options.websocket;
   if (ws.port == 0) return std::shared_ptr<const websocket_policy>();
   auto own = std::make_shared<websocket_policy>();
@@ -65,7 +65,7 @@ result<std::shared_ptr<const websocket_policy>> make_websocket_policy(
   if (ws.ping_interval > 0s) own->settings.ping_interval = ws.ping_interval;
   own->auth = policy.auth;
   if (!options.operators.enabled()) {
-    own->auth = own_authenticator(options, policy.system_account);
+    own->auth = make_authenticator(own_options(options));
     own->settings.auth_required = own->auth->required();
     own->settings.has_no_auth_user = own->auth->admits_silent();
   }

@@ -1,8 +1,11 @@
 #include "actors/reactor/tls_session.hpp"
 
+#include <openssl/bio.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
 #include <array>
@@ -115,6 +118,32 @@ std::string_view version_text(const SSL* ssl) {
   }
 }
 
+std::string pem_of(X509* cert) {
+  std::unique_ptr<BIO, decltype(&BIO_free)> out(BIO_new(BIO_s_mem()), &BIO_free);
+  if (!out || PEM_write_bio_X509(out.get(), cert) != 1) return {};
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &data);
+  return size > 0 ? std::string(data, static_cast<size_t>(size)) : std::string();
+}
+
+claim_strings pems_of(const STACK_OF(X509)* certs) {
+  claim_strings out;
+  for (int i = 0; certs && i < sk_X509_num(certs); ++i)
+    out.push_back(pem_of(sk_X509_value(certs, i)));
+  return out;
+}
+
+/// A resumed session does not know the chain any more: it is looked for once more.
+claim_strings chain_found_again(SSL* ssl, X509* own) {
+  std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> ctx(X509_STORE_CTX_new(),
+                                                                      &X509_STORE_CTX_free);
+  X509_STORE* roots = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
+  if (!ctx || X509_STORE_CTX_init(ctx.get(), roots, own, nullptr) != 1) return {};
+  X509_STORE_CTX_set_default(ctx.get(), "ssl_client");
+  if (X509_verify_cert(ctx.get()) != 1) return {};
+  return pems_of(X509_STORE_CTX_get0_chain(ctx.get()));
+}
+
 } // namespace
 
 std::string certificate_sha256(X509* cert) {
@@ -130,12 +159,34 @@ std::string issuer_text(X509* cert) {
   return full_subject_text(parts_of(X509_get_issuer_name(cert)));
 }
 
+authorization_request_claims::client_tls describe_for_service(const tls_session& session) {
+  authorization_request_claims::client_tls out;
+  out.version = session.version;
+  out.cipher = session.cipher_suite;
+  X509* own = session.ssl ? SSL_get0_peer_certificate(session.ssl) : nullptr;
+  if (!own) return out;
+  const bool verifies = (SSL_get_verify_mode(session.ssl) & SSL_VERIFY_PEER) != 0;
+  claim_strings chain;
+  if (verifies)
+    chain = session.resumed ? chain_found_again(session.ssl, own)
+                            : pems_of(SSL_get0_verified_chain(session.ssl));
+  if (!chain.empty()) {
+    out.verified_chains.push_back(std::move(chain));
+    return out;
+  }
+  out.certs.push_back(pem_of(own));
+  for (std::string& pem : pems_of(SSL_get_peer_cert_chain(session.ssl)))
+    out.certs.push_back(std::move(pem));
+  return out;
+}
+
 std::string describe_certificate(X509* cert) {
   return full_subject_text(subject_of(cert)) + " SHA-256: " + certificate_sha256(cert);
 }
 
 tls_session describe_session(SSL* ssl) {
   tls_session out;
+  out.ssl = ssl;
   out.version = version_text(ssl);
   if (const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl))
     if (const char* name = SSL_CIPHER_standard_name(cipher)) out.cipher_suite = name;

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/auth/claims.hpp"
 #include "protocol/auth/distinguished_name.hpp"
 
 namespace troupe {
@@ -25,10 +26,15 @@ struct tls_session {
   std::vector<peer_certificate> peers;   // the peer's own first; empty: it showed none
   std::shared_ptr<const certificate_identity> identity;  // of the first; nullptr without
   bool resumed = false;                  // then only the first certificate is known
+  SSL* ssl = nullptr;                    // whose handshake it was; it outlives this
 };
 
 /// Reads it out of a finished handshake.
 tls_session describe_session(SSL* ssl);
+
+/// What a service that decides about logins is told: certificates as PEM. A chain that was verified
+/// ends with its root; OpenSSL finds one where Go may find several.
+authorization_request_claims::client_tls describe_for_service(const tls_session& session);
 
 /// A certificate's subject and digest, for the log: "CN=a SHA-256: 0123...".
 std::string describe_certificate(X509* cert);

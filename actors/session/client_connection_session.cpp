@@ -61,7 +61,12 @@ auth_outcome client_connection::authenticate(const connect_options& options, boo
   if (kind_ == listener_kind::websocket) request.connection_type = "WEBSOCKET";
   request.host = ip_;
   request.client_id = value(id_);
-  if (const tls_session* tls = transport_->tls()) request.certificate = tls->identity;
+  if (const tls_session* tls = transport_->tls()) {
+    request.certificate = tls->identity;
+    if (hub_.policy().auth_of(kind_).asks_services())
+      request.tls = std::make_shared<authorization_request_claims::client_tls>(
+        describe_for_service(*tls));
+  }
   if (profile_) request.nonce = profile_->nonce;
   const std::vector<std::string>& proxies = hub_.policy().options->trusted_proxies;
   if (!options.proxy_sig.empty() && !proxies.empty()) {
@@ -113,8 +118,13 @@ auth_outcome client_connection::admit(const auth_decision& decision) {
             .err = err_text::max_account_connections};
   take_rules(decision.user);
   apply_bounds();
-  core_.expire_at(moment_of(decision.user->expires_at_s));
+  follow_expiry();
   return {.ok = true};
+}
+
+void client_connection::follow_expiry() {
+  const user_rules& user = *profile_->rules;
+  core_.expire_at(moment_of(user.expires_at_s), moment_of(user.account_expires_at_s));
 }
 
 /// A time of the wall clock, in seconds, by the reactor's; for ever if it is 0.
@@ -163,9 +173,10 @@ void client_connection::renew_rules(const authenticator& auth) {
     return;
   }
   user_rules_ptr now = auth.renewed(*profile_->rules);
-  if (!now && !auth.refuses_aloud(*profile_->rules)) return close(closed_reason::client_closed);
-  if (!now)
-    return core_.end(err_text::authorization_violation, closed_reason::authentication_failure);
+  if (!now) {
+    const session_ending how = auth.ending_of(*profile_->rules);
+    return how.err.empty() ? close(how.reason) : core_.end(how.err, how.reason);
+  }
   if (now->proxy_required && profile_->proxy_key.empty())
     return core_.end(err_text::authorization_violation, closed_reason::proxy_required);
   if (now == profile_->rules) return;
@@ -177,6 +188,8 @@ void client_connection::renew_rules(const authenticator& auth) {
     take_rules(std::move(now));
     withdraw_denied();
   }
+  follow_expiry();
+  if (core_.deadline() < armed_for_) arm_core_timer();
 }
 
 void client_connection::withdraw_denied() {

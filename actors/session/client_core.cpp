@@ -385,7 +385,8 @@ void client_core::on_deadline(nanos now) {
   }
   if (expiry_deadline_ <= now) {
     expiry_deadline_ = nanos::max();
-    return fail(err_text::user_expired, closed_reason::authentication_expired);
+    return fail(account_expires_ ? err_text::account_expired : err_text::user_expired,
+                closed_reason::authentication_expired);
   }
   if (ping_deadline_ <= now) on_ping_deadline(now);
 }

@@ -107,8 +107,12 @@ public:
   /// The answer to a login that was pending. What came behind it can be read again afterwards.
   void login_done(const auth_outcome& outcome);
   bool login_pending() const { return pending_login_ != nullptr; }
-  /// The login ends at that moment; nanos::max(): never.
-  void expire_at(nanos when) { expiry_deadline_ = when; }
+  /// The login ends at the earlier of these moments, and the client is told which it was;
+  /// nanos::max(): never.
+  void expire_at(nanos user, nanos account) {
+    expiry_deadline_ = std::min(user, account);
+    account_expires_ = account < user;
+  }
 
   /// The session's subscription reached its bound and was delivered its last message.
   void expired(routing::subscription& sub);
@@ -200,6 +204,7 @@ private:
   nanos auth_deadline_ = nanos::max();
   nanos ping_deadline_ = nanos::max();
   nanos expiry_deadline_ = nanos::max();
+  bool account_expires_ = false;  // it is the account that ends then
   session_bounds bounds_;
   std::unique_ptr<const waiting_login> pending_login_;
   nanos last_in_;        // client data or PING

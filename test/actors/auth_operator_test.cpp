@@ -262,11 +262,14 @@ TEST_CASE("attack case 15: revoked and expired users stay outside, and are sent 
     CHECK(w.changed.back() == go::pub_acc);
     CHECK(w.login_jwt(user).why == "User authentication revoked");
     CHECK_FALSE(w.auth->renewed(*d.user));
+    CHECK(w.auth->ending_of(*d.user).err == err_text::user_revoked);
+    CHECK(w.auth->ending_of(*d.user).reason == closed_reason::credentials_revoked);
   }
   REQUIRE(w.accounts->update(go::pub_acc, revoked("\"*\":" + std::to_string(noon - 1))));
   CHECK(w.auth->renewed(*d.user));
   w.now = noon + 11;
   CHECK_FALSE(w.auth->renewed(*d.user));
+  CHECK(w.auth->ending_of(*d.user).err == err_text::user_expired);
   CHECK(w.login_jwt(user).what == outcome::refused);
 }
 
@@ -355,4 +358,48 @@ TEST_CASE("operator mode: an update counts only for accounts in use, and only if
   CHECK(w.changed.size() == 1);
   w.jwts.clear();
   CHECK(w.login_jwt(w.user_jwt(w.plain_user())).what == outcome::refused);
+}
+
+TEST_CASE("operator mode: how a session ends tells what has changed", "[auth][operator]") {
+  world w;
+  const std::string plain = R"({"type":"account","version":2,)" + std::string(open_limits) + "}";
+  auto d = w.login_jwt(w.user_jwt(w.plain_user()));
+  REQUIRE(d.what == outcome::accepted);
+  CHECK(d.user->account_expires_at_s == 0);
+  // The account gets an end, which every session learns.
+  REQUIRE(w.accounts->update(go::pub_acc, w.account_jwt(plain, go::pub_acc, go::seed_osk, noon + 5)));
+  REQUIRE(w.auth->renewed(*d.user));
+  CHECK(w.auth->renewed(*d.user)->account_expires_at_s == noon + 5);
+  w.now = noon + 6;
+  CHECK_FALSE(w.auth->renewed(*d.user));
+  CHECK(w.auth->ending_of(*d.user).err == err_text::account_expired);
+  CHECK(w.auth->ending_of(*d.user).reason == closed_reason::authentication_expired);
+  w.now = noon;
+
+  const std::string bearer = w.user_jwt(w.plain_user(R"(,"bearer_token":true)"));
+  auto b = w.login_jwt(bearer);
+  REQUIRE(b.what == outcome::accepted);
+  std::string none = open_limits;
+  none.insert(none.find('{') + 1, R"("disallow_bearer":true,)");
+  REQUIRE(w.accounts->update(go::pub_acc,
+                             w.account_jwt(R"({"type":"account","version":2,)" + none + "}")));
+  CHECK_FALSE(w.auth->renewed(*b.user));
+  CHECK(w.auth->ending_of(*b.user).err == err_text::authorization_violation);
+
+  w.accounts->remove(go::pub_acc);
+  CHECK(w.auth->ending_of(*d.user).err == err_text::account_expired);
+}
+
+TEST_CASE("operator mode: a session of a signing key that is gone just ends", "[auth][operator]") {
+  world w;
+  w.add_account(R"({"type":"account","version":2,"signing_keys":[")" + std::string(go::pub_ask) + "\"],"
+                + open_limits + "}");
+  auto d = w.login_jwt(w.user_jwt(
+    w.plain_user(R"(,"issuer_account":")" + std::string(go::pub_acc) + "\""), go::seed_ask));
+  REQUIRE(d.what == outcome::accepted);
+  REQUIRE(w.accounts->update(
+    go::pub_acc, w.account_jwt(R"({"type":"account","version":2,)" + std::string(open_limits) + "}")));
+  CHECK_FALSE(w.auth->renewed(*d.user));
+  CHECK(w.auth->ending_of(*d.user).err.empty());
+  CHECK(w.auth->ending_of(*d.user).reason == closed_reason::authentication_failure);
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "actors/auth/auth_core.hpp"
 #include "test/actors/fixtures/live_node.hpp"
 #include "test/catch.hpp"
 
@@ -206,4 +207,57 @@ TEST_CASE("live node: members that leave lose no message of their group", "[node
     members.pop_back();
   }
   CHECK(total == 5 * each);
+}
+
+namespace {
+
+/// Lets in whoever names the word of the day, and asks a thread that may wait about "slow".
+class word_of_the_day final : public authenticator {
+public:
+  explicit word_of_the_day(std::shared_ptr<const authenticator> usual) : usual_(std::move(usual)) {}
+  auth_decision check(const login_request& q) const override {
+    const bool good = q.who.auth_token == "friend";
+    auto decide = [good] {
+      auto rules = std::make_shared<user_rules>();
+      rules->name = "guest";
+      return good ? auth_decision::accept(rules, "guest") : auth_decision::refuse("a wrong word", "guest");
+    };
+    if (q.who.user != "slow") return decide();
+    auth_decision d;
+    d.what = auth_decision::outcome::deferred;
+    d.work = decide;
+    return d;
+  }
+  bool required() const override { return true; }
+  bool wants_nonce() const override { return usual_->wants_nonce(); }
+  bool admits_silent() const override { return false; }
+  user_rules_ptr renewed(const user_rules& user) const override {
+    return std::make_shared<const user_rules>(user);
+  }
+
+private:
+  std::shared_ptr<const authenticator> usual_;
+};
+
+} // namespace
+
+TEST_CASE("live node: a way of authentication of the embedder's own", "[node][live][auth]") {
+  quiet_log log;
+  node n(live_node::with(2, {}));
+  n.authenticate_by([](const config::server_options&, std::shared_ptr<const authenticator> usual) {
+    return std::make_shared<const word_of_the_day>(std::move(usual));
+  });
+  REQUIRE(n.start());
+  const auto says = [&](const std::string& connect) {
+    raw_client c(n.client_port());
+    c.send("CONNECT {\"verbose\":false," + connect + "}\r\nPING\r\n");
+    return c.line();
+  };
+  CHECK(says(R"("auth_token":"friend")") == "PONG");
+  CHECK(says(R"("auth_token":"friend","user":"slow")") == "PONG");
+  CHECK(says(R"("auth_token":"enemy")") == "-ERR 'Authorization Violation'");
+  CHECK(says(R"("auth_token":"enemy","user":"slow")") == "-ERR 'Authorization Violation'");
+  n.signal(SIGINT);
+  CHECK(n.wait() == 0);
+  n.finish();
 }

@@ -407,7 +407,7 @@ TEST_CASE("client core: a login that expires ends the session at its moment", "[
   using namespace std::chrono_literals;
   virtual_client c;
   c.connect();
-  c.core.expire_at(c.now + 1500ms);
+  c.core.expire_at(c.now + 1500ms, nanos::max());
   c.pass(1499ms);
   CHECK(c.reason().empty());
   c.pass(1ms);

@@ -140,6 +140,17 @@ inline constexpr const char scoped[] =
 inline constexpr const char sealed[] =
     "786b7631de949eebaec223aeb3e2a1f2082074df30af37406152697f1188cb8a37e1f278456de071289befe3b233"
     "803bf86554cf";
+inline constexpr const char sealed_0[] =
+    "786b76316162636465666768696a6b6c6d6e6f707172737475767778edd56752871048860c09df577a67e8ac";
+inline constexpr const char sealed_1[] =
+    "786b76316162636465666768696a6b6c6d6e6f707172737475767778fcf2c6851726cbb37d65df06914fb1ce24";
+inline constexpr const char sealed_200[] =
+    "786b76316162636465666768696a6b6c6d6e6f707172737475767778caf78616e834a707d87487098f9c31936c46"
+    "fd0dccd7681e35742c914c9097cc672a80f08fe2908a488060d4bfb5236e811c424708d589f7395d8daa9dff8b6f"
+    "ea9e0bc05aca5356c171cff4877a4263b58ab200a3ba01d80d90ead6aed1b5ae43e4d2e16484042b4614509a2810"
+    "a72f8e5517d4f8dd75d0a0ee1183549647dbb6d54a61a1fa93c3de9033a9d39b477332ef3ff8966d1d836ae30330"
+    "1a0d3b1222a4d65e9011b0cb6b8a036f7994c1dbe31bd0522b5ed80e07f7e993545c1b8907e91cca2890ffc52ed9"
+    "e0fe0e700063fdec38def6ca84a2";
 inline constexpr const char seed_acc[] =
     "SAAAGBAFAYDQQCIKBMGA2DQPCAIREEYUCULBOGAZDINRYHI6D4QCCITVYA";
 inline constexpr const char seed_ask[] =

@@ -163,6 +163,12 @@ TEST_CASE("xkey: opens what the Go library sealed", "[auth][xkey]") {
   CHECK(a->public_key() == go::xkey_a);
   CHECK(b->public_key() == go::xkey_b);
   CHECK(b->open(hex(go::sealed), go::xkey_a).value() == "a secret");
+  // No byte, one, and several blocks of the cipher.
+  CHECK(b->open(hex(go::sealed_0), go::xkey_a).value().empty());
+  CHECK(b->open(hex(go::sealed_1), go::xkey_a).value() == "x");
+  std::string long_text;
+  for (int i = 0; i < 20; ++i) long_text += "0123456789";
+  CHECK(b->open(hex(go::sealed_200), go::xkey_a).value() == long_text);
   auto sealed = a->seal("another", go::xkey_b);
   REQUIRE(sealed);
   CHECK(b->open(*sealed, go::xkey_a).value() == "another");

@@ -2,11 +2,15 @@
 
 import base64
 import json
+import ssl
 import time
 import unittest
 
 from harness import WireCase, connect_line
+from harness.certificates import client_context
 from harness.nkeys import ACCOUNT, NO_LIMITS, USER, Key, Operator, user_jwt
+from harness.tls_case import CA, CLIENT, TlsCase, tls
+from harness.websocket import WebSocketClient
 from harness.xkey import CurveKey
 
 VIOLATION = "-ERR 'Authorization Violation'\r\n"
@@ -326,6 +330,120 @@ class AllowedAccounts(CalloutCase):
         c.expect_closed(VIOLATION)
 
 
+class BadConfig(WireCase):
+    serve = False
+
+    def keeps_out(self, callout, text, accounts="AUTH { users: [{user: auth, password: pwd}] }"):
+        config = f"accounts {{ {accounts} }}\nauthorization {{ auth_callout {{ {callout} }} }}"
+        with self.assertRaises(AssertionError) as e:
+            self.start(config=config).stop()
+        self.assertIn(text, str(e.exception))
+
+    def test_what_is_refused(self):
+        issuer = Key(ACCOUNT).public
+        usual = f"issuer: {issuer}, account: AUTH, auth_users: [auth]"
+        self.keeps_out(usual + ", allowed_accounts: [AUTH, NOWHERE]",
+                     'auth_callout allowed account "NOWHERE" not found in configured accounts')
+        self.keeps_out(usual + ', allowed_accounts: ["*"]',
+                     'auth_callout allowed account "*" not found in configured accounts')
+        self.keeps_out(usual + ", allowed_accounts: ONE",
+                     "Expected allowed accounts field to be an array, got ")
+        self.keeps_out("account: AUTH, auth_users: [auth]", "Authorization callouts require an issuer to be specified")
+        self.keeps_out(f"issuer: {issuer}, account: AUTH", "Authorization callouts require authorized users to be specified")
+        self.keeps_out("issuer: AAA, auth_users: [auth]",
+                     'Expected callout user to be a valid public account nkey, got "AAA"')
+        self.keeps_out(usual + ", xkey: XAB", 'Expected callout xkey to be a valid public xkey, got "XAB"')
+
+    def test_allowed_accounts_that_are_there(self):
+        issuer = Key(ACCOUNT).public
+        self.start(config=f"""accounts {{ AUTH {{ users: [{{user: auth, password: pwd}}] }} }}
+            authorization {{ auth_callout {{ issuer: {issuer}, account: AUTH, auth_users: [auth], allowed_accounts: [AUTH] }} }}""")
+
+
+class Secure(CalloutCase, TlsCase):
+    """What TLS has shown of the client is told to the service."""
+
+    more = ()
+
+    @classmethod
+    def config_text(cls):
+        return tls(*cls.more) + super().config_text()
+
+    def ask_securely(self, context, session=None):
+        """What a client in `context` is asked about; it is let in."""
+        s = self.raw()
+        s.read_info()
+        s.start_tls(client_context(CA, *self.service_certificate))
+        s.send(connect_line(user="auth", headers=True, **{"pass": "pwd"}) + f"SUB {SUBJECT} 1\r\nPING\r\n".encode())
+        s.expect("PONG\r\n")
+        c = self.raw()
+        c.read_info()
+        c.start_tls(context, session=session)
+        c.send(connect_line(user="bob") + b"PING\r\n")
+        r = Request(s.read_op())
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        c.expect("PONG\r\n")
+        s.close()
+        return c, r.nats["client_tls"]
+
+    service_certificate = ()
+
+    def test_client_without_a_certificate(self):
+        for version, shown in ((ssl.TLSVersion.TLSv1_2, "1.2"), (ssl.TLSVersion.TLSv1_3, "1.3")):
+            c, told = self.ask_securely(client_context(CA, version=version))
+            self.assertEqual(told["version"], shown)
+            self.assertRegex(told["cipher"], "^TLS_[A-Z0-9_]+$")
+            self.assertEqual(sorted(told), ["cipher", "version"])
+
+
+class Verified(Secure):
+    more = (f'ca_file: "{CA.file}"', "verify: true")
+    service_certificate = (CLIENT,)
+    test_client_without_a_certificate = None
+
+    def pem(self, path):
+        with open(path, encoding="ascii") as f:
+            return f.read()
+
+    def test_chains(self):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = client_context(CA, CLIENT, version=version)
+            c, told = self.ask_securely(context)
+            self.assertNotIn("certs", told)
+            self.assertEqual(told["verified_chains"], [[self.pem(CLIENT.cert), self.pem(CA.file)]])
+            session = c.sock.session
+            c.close()
+            c, told = self.ask_securely(context, session=session)
+            self.assertEqual(told["verified_chains"], [[self.pem(CLIENT.cert), self.pem(CA.file)]])
+
+
+class OverWebSocket(CalloutCase):
+    """The service decides about WebSocket clients too."""
+
+    more = ""
+
+    @classmethod
+    def config_text(cls):
+        return f"{super().config_text()}\nwebsocket {{ host: 127.0.0.1, port: -1, no_tls: true {cls.more} }}\n"
+
+    def ask_about(self, **connect):
+        s = self.service()
+        c = WebSocketClient(int(self.server.ports["websocket"][0].rsplit(":", 1)[1]))
+        self.addCleanup(c.close)
+        c.read_info()
+        c.send(connect_line(**connect) + b"PING\r\n")
+        return s, c, Request(s.read_op())
+
+    def test_asked(self):
+        s, c, r = self.ask_about(user="bob")
+        self.assertEqual(r.nats["client_info"]["type"], "websocket")
+        self.answer(s, r, response(self.issuer, r, user_of(self.issuer, r, "APP")))
+        c.expect("PONG\r\n")
+        s, c, r = self.ask_about(user="bob")
+        self.answer(s, r, response(self.issuer, r, error="no"))
+        c.expect(VIOLATION).wait_closed()
+
+
 class Reload(CalloutCase):
     def test_sessions_stay_until_what_they_rest_on_changes(self):
         s = self.service()
@@ -342,25 +460,30 @@ class Reload(CalloutCase):
 class OperatorMode(CalloutCase):
     """An account's claims name who authorizes its users."""
 
+    allowed = None
+
+    @classmethod
+    def authorization(cls):
+        return {"auth_users": [cls.nkey.public], "allowed_accounts": cls.allowed or [cls.app.public]}
+
     @classmethod
     def config_text(cls):
         cls.op = Operator()
         cls.auth, cls.app, cls.other, cls.signing = (Key(ACCOUNT) for _ in range(4))
         cls.user = Key(USER)
         cls.xkey = CurveKey()
-        auth = cls.op.account(cls.auth, signing_keys=[cls.signing.public], authorization={
-            "auth_users": [cls.nkey.public], "allowed_accounts": [cls.app.public]})
+        auth = cls.op.account(cls.auth, signing_keys=[cls.signing.public], authorization=cls.authorization())
         app, other = cls.op.account(cls.app), cls.op.account(cls.other)
         return cls.op.config((cls.auth, auth), (cls.app, app), (cls.other, other))
 
-    def login(self, user, jwt):
+    def login(self, user, jwt, **more):
         c = self.raw()
         nonce = c.read_info()["nonce"]
-        c.send(connect_line(jwt=jwt, sig=user.sign_text(nonce)) + b"PING\r\n")
+        c.send(connect_line(jwt=jwt, sig=user.sign_text(nonce), **more) + b"PING\r\n")
         return c
 
     def service(self):
-        c = self.login(self.nkey, user_jwt(self.auth, self.nkey)).expect("PONG\r\n")
+        c = self.login(self.nkey, user_jwt(self.auth, self.nkey), headers=True).expect("PONG\r\n")
         c.send(f"SUB {SUBJECT} 1\r\n").fence()
         return c
 
@@ -403,7 +526,63 @@ class OperatorMode(CalloutCase):
             c.expect_closed(VIOLATION)
 
 
-del CalloutCase
+class OperatorSealed(OperatorMode):
+    """The same with a curve key, and with every account allowed."""
+
+    allowed = ["*"]
+    test_placed_by_the_service = test_signing_key_answers = test_who_is_kept_out = None
+
+    @classmethod
+    def authorization(cls):
+        return {**super().authorization(), "xkey": cls.xkey.public}
+
+    def asked(self, service, **claims):
+        c = self.login(self.user, user_jwt(self.auth, self.user, **claims))
+        return c, Request(service.read_op(), self.xkey)
+
+    def seal(self, r, payload):
+        return self.xkey.seal(payload, r.server_xkey)
+
+    def test_any_account(self):
+        s = self.service()
+        for account in (self.app, self.other, self.auth):
+            c, r = self.asked(s)
+            self.assertTrue(r.raw.startswith(b"xkv1"))
+            self.assertEqual((r.server_xkey, r.nats["server_id"]["xkey"]), (c.info["xkey"], c.info["xkey"]))
+            self.answer(s, r, self.seal(r, response(self.auth, r, user_of(account, r, None))))
+            c.expect("PONG\r\n")
+            shown = [x for x in self.server.json("/connz?auth=1")["connections"] if x["cid"] == c.info["client_id"]][0]
+            self.assertEqual(shown["account"], account.public)
+
+    def test_sealed_answers_need_no_known_signer(self):
+        s = self.service()
+        c, r = self.asked(s)
+        self.answer(s, r, self.seal(r, response(Key(ACCOUNT), r, user_of(self.app, r, None))))
+        c.expect("PONG\r\n")
+
+    def test_answer_in_clear(self):
+        s = self.service()
+        c, r = self.asked(s)
+        self.answer(s, r, response(self.auth, r, user_of(self.other, r, None)))
+        c.expect("PONG\r\n")
+        c, r = self.asked(s)
+        self.answer(s, r, response(Key(ACCOUNT), r, user_of(self.other, r, None)))
+        c.expect_closed(VIOLATION)
+
+    def test_who_is_kept_out(self):
+        s = self.service()
+        stranger, nobody = CurveKey(), Key(ACCOUNT)
+        for payload_of in (lambda r: stranger.seal(response(self.auth, r, user_of(self.app, r, None)), r.server_xkey),
+                           lambda r: self.seal(r, response(self.auth, r, user_of(nobody, r, None))),
+                           lambda r: self.seal(r, response(self.auth, r, error="no")),
+                           lambda r: self.seal(r, response(self.auth, r, user_of(self.app, r, None)))[:-1],
+                           lambda r: self.seal(r, "")):
+            c, r = self.asked(s)
+            self.answer(s, r, payload_of(r))
+            c.expect_closed(VIOLATION)
+
+
+del CalloutCase, TlsCase
 
 if __name__ == "__main__":
     unittest.main()

@@ -6,7 +6,7 @@ import tempfile
 import time
 import unittest
 
-from harness import WireCase, connect_line, pub
+from harness import WireCase, connect_line, pub, wait_until
 from harness.nkeys import ACCOUNT, OPERATOR, USER, Key, Operator, user_jwt
 
 
@@ -18,7 +18,7 @@ class ClaimsCase(WireCase):
         self.dir = tempfile.TemporaryDirectory()
         self.addCleanup(self.dir.cleanup)
         text = self.op.config(*preload, resolver=resolver.replace("DIR", os.path.join(self.dir.name, "jwt")))
-        return self.start(config=text + f"system_account: {self.op.system.public}\n")
+        return self.start(config=text + f"system_account: {self.op.system.public}\n", monitor=True)
 
     def login(self, server, account):
         user = Key(USER)
@@ -64,6 +64,84 @@ class Full(ClaimsCase):
         session = self.login(server, a).expect("PONG\r\n")
         self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, revocations={"*": now + 60}))
         self.assertIn(b"-ERR", session.wait_closed())
+
+    def reason_of(self, server, c):
+        def closed():
+            return [x["reason"] for x in server.json("/connz?state=closed")["connections"]
+                    if x["cid"] == c.info["client_id"]]
+        return wait_until(closed, "the connection among the closed ones")[0]
+
+    def live(self, claims=None, signing=None, **user):
+        """A session of an account that was pushed; what comes next is told when its claims change."""
+        server = self.node(FULL)
+        c, a, key = self.sys(server), Key(ACCOUNT), Key(USER)
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, **(claims or {})))
+        session = self.raw(server)
+        nonce = session.read_info()["nonce"]
+        jwt = user_jwt(a, key, signer=signing, **user)
+        session.send(connect_line(jwt=jwt, sig=key.sign_text(nonce)) + b"PING\r\n").expect("PONG\r\n")
+        return server, c, a, key, session
+
+    def test_revoked(self):
+        for who in ("*", None):
+            server, c, a, key, session = self.live()
+            other = self.login(server, a).expect("PONG\r\n")
+            self.push(c, "$SYS.REQ.CLAIMS.UPDATE",
+                      self.op.account(a, revocations={who or key.public: int(time.time()) + 60}))
+            session.expect_closed("-ERR 'User Authentication Revoked'\r\n")
+            self.assertEqual(self.reason_of(server, session), "Credentials Revoked")
+            if who:
+                other.expect_closed("-ERR 'User Authentication Revoked'\r\n")
+            else:
+                other.fence()
+
+    def test_revocation_of_the_past_is_no_matter(self):
+        server, c, a, key, session = self.live()
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, revocations={key.public: int(time.time()) - 60}))
+        session.fence()
+
+    def test_account_expires(self):
+        server, c, a, key, session = self.live({"expires": int(time.time()) + 2})
+        session.expect_closed("-ERR 'Account Authentication Expired'\r\n")
+        self.assertEqual(self.reason_of(server, session), "Authentication Expired")
+        self.login(server, a).expect_closed("-ERR 'Authorization Violation'\r\n")
+
+    def test_account_gets_an_end_and_loses_it(self):
+        server, c, a, key, session = self.live()
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, expires=int(time.time()) + 2))
+        session.expect_closed("-ERR 'Account Authentication Expired'\r\n")
+        server, c, a, key, session = self.live({"expires": int(time.time()) + 2})
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a))
+        late = self.login(server, a).expect("PONG\r\n")
+        timer = self.login(server, a).expect("PONG\r\n")
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, expires=int(time.time()) + 3))
+        timer.expect_closed("-ERR 'Account Authentication Expired'\r\n")
+        for one in (session, late):
+            one.expect_closed("-ERR 'Account Authentication Expired'\r\n")
+
+    def test_account_is_deleted(self):
+        server, c, a, key, session = self.live()
+        token = self.op.key.jwt(self.op.key.public, {"type": "generic", "accounts": [a.public]})
+        self.push(c, "$SYS.REQ.CLAIMS.DELETE", token)
+        session.expect_closed("-ERR 'Account Authentication Expired'\r\n")
+        self.assertEqual(self.reason_of(server, session), "Authentication Expired")
+
+    def test_bearers_are_forbidden(self):
+        server, c, a, key, session = self.live(bearer_token=True)
+        plain = self.login(server, a).expect("PONG\r\n")
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, limits={"disallow_bearer": True}))
+        session.expect_closed("-ERR 'Authorization Violation'\r\n")
+        self.assertEqual(self.reason_of(server, session), "Authentication Failure")
+        plain.fence()
+
+    def test_signing_key_is_gone(self):
+        signing = Key(ACCOUNT)
+        server, c, a, key, session = self.live({"signing_keys": [signing.public]}, signing)
+        plain = self.login(server, a).expect("PONG\r\n")
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a))
+        session.expect_closed()
+        self.assertEqual(self.reason_of(server, session), "Authentication Failure")
+        plain.fence()
 
     def test_lookup_list_and_pack(self):
         server = self.node(FULL)
