@@ -167,6 +167,7 @@ private:
   void resume_input();
 
   void read();
+  void read_what_waits();
   void take_input(buffer* block, std::string_view bytes);
   void keep_rest(std::string_view rest);
   void finish_partial(size_t bytes);

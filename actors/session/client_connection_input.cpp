@@ -39,9 +39,7 @@ void client_connection::handle_io(uint32_t events) {
   }
   if (state_ == state::opening) {
     open_up();
-    // What came behind the last message of a handshake waits in its stage.
-    while (state_ == state::open && reads() && transport_->has_input()) read();
-    return;
+    return read_what_waits();
   }
   if (events & readable) {
     if (state_ == state::open) read();
@@ -50,6 +48,11 @@ void client_connection::handle_io(uint32_t events) {
     if (stages_up_) update_interest();
   }
   if (state_ == state::lingering && (events & (EPOLLHUP | EPOLLERR))) teardown();
+}
+
+/// What came behind the last message of a handshake waits in its stage, and epoll says nothing.
+void client_connection::read_what_waits() {
+  while (state_ == state::open && reads() && transport_->has_input()) read();
 }
 
 void client_connection::read() {

@@ -222,6 +222,7 @@ void client_connection::open_session() {
 void client_connection::on_opening_deadline(nanos now) {
   opening_->timed_out(now);
   open_up();
+  read_what_waits();
   if (opening_ && state_ == state::opening) arm_flow_timer();
 }
 

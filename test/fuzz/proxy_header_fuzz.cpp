@@ -41,8 +41,8 @@ seen drain(std::string_view in, NextChunk next_chunk) {
   out.is = r.is();
   out.failure = r.failure();
   require(out.failure.empty() == (out.is != state::failed));
-  require(!r.source() || out.is == state::done);
-  if (r.source()) out.source = r.source()->ip + " " + std::to_string(r.source()->port);
+  require(!r.source() || out.is == state::done || out.is == state::more);
+  if (r.source() && out.is == state::done) out.source = r.source()->ip + " " + std::to_string(r.source()->port);
   if (out.is == state::more) {
     require(!in.data() || in.empty());
     out.interrupted = r.interrupted("late");
