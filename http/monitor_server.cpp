@@ -163,6 +163,7 @@ private:
     message_.result(static_cast<unsigned>(page.status));
     if (page.allow_any_origin) message_.set(field::access_control_allow_origin, "*");
     message_.set(field::content_type, page.content_type);
+    if (!page.location.empty()) message_.set(field::location, page.location);
     if (page.no_sniff) message_.set("X-Content-Type-Options", "nosniff");
     if (!page.security_policy.empty()) {
       message_.set("Content-Security-Policy",

@@ -6,6 +6,7 @@
 #include "http/ui_files.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace troupe::http {
 
@@ -33,6 +34,45 @@ response not_found() {
   return out;
 }
 
+/// A path as it stands in a URL.
+std::string escaped(std::string_view path) {
+  constexpr std::string_view plain = "-_.~/$&+,:=@";
+  constexpr char digits[] = "0123456789ABCDEF";
+  std::string out;
+  for (unsigned char c : path) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (letter || plain.find(static_cast<char>(c)) != std::string_view::npos) out += static_cast<char>(c);
+    else (out += '%').append({digits[c >> 4U], digits[c & 15U]});
+  }
+  return out;
+}
+
+std::string html_escaped(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '&') out += "&amp;";
+    else if (c == '<') out += "&lt;";
+    else if (c == '>') out += "&gt;";
+    else if (c == '"') out += "&#34;";
+    else if (c == '\'') out += "&#39;";
+    else out += c;
+  }
+  return out;
+}
+
+/// A path with empty parts or dots leads to the one without, as in Go's ServeMux; nothing for others.
+std::optional<response> clean_path_instead(std::string_view path, std::string_view target) {
+  auto clean = normalize_base_path(path);
+  if (path.ends_with('/') && clean != "/") clean += '/';
+  if (clean == path) return {};
+  auto url = escaped(clean);
+  if (auto mark = target.find('?'); mark != std::string_view::npos) url += target.substr(mark);
+  response out{307, "text/html; charset=utf-8", {}, false, false, {}};
+  out.body = "<a href=\"" + html_escaped(url) + "\">Temporary Redirect</a>.\n\n";
+  out.location = std::move(url);
+  return out;
+}
+
 /// Reads the options from the query, then asks for the page.
 template <class Options>
 response answer(pages& from, const query& params, result<Options> (*parse)(const query&),
@@ -43,7 +83,9 @@ response answer(pages& from, const query& params, result<Options> (*parse)(const
 
 response varz(pages& from, const query&) { return as_response(from.varz()); }
 response actorz(pages& from, const query&) { return as_response(from.actorz()); }
-response expvarz(pages& from, const query&) { return json(from.expvarz()); }
+response expvarz(pages& from, const query&) {
+  return {200, "application/json; charset=utf-8", from.expvarz(), false, false, {}};
+}
 response stacksz(pages& from, const query&) { return json(from.stacksz()); }
 
 response metrics(pages& from, const query&) {
@@ -133,6 +175,7 @@ response router::handle(std::string_view target) {
   auto parsed = parse_target(target);
   if (!parsed) return text(400, "400 Bad Request");
   std::string_view path = parsed->path;
+  if (auto elsewhere = clean_path_instead(path, target)) return *elsewhere;
   if (path == base_path_) {
     pages_.count("/");
     response out;

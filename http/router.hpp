@@ -8,7 +8,6 @@
 
 #include <string>
 #include <string_view>
-#include <string_view>
 
 namespace troupe::http {
 
@@ -19,6 +18,7 @@ struct response {
   bool allow_any_origin = false;
   bool no_sniff = false;
   std::string_view security_policy; // Content-Security-Policy, empty: none
+  std::string location = {};        // of a redirect
 };
 
 class router {

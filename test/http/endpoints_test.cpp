@@ -258,6 +258,26 @@ TEST_CASE("router: unknown paths are 404 as Go answers them", "[http]") {
   CHECK(get(source, "/raftz").body == "No Raft nodes registered");
 }
 
+TEST_CASE("router: a path that is not clean leads to the one that is", "[http]") {
+  fake_source source;
+  pages from(source, fixed_now);
+  router routes(from, "");
+  auto to = [&](std::string_view target) {
+    auto r = routes.handle(target);
+    CHECK(r.status == 307);
+    return r.location;
+  };
+  CHECK(to("//varz") == "/varz");
+  CHECK(to("/./varz?a=b&c") == "/varz?a=b&c");
+  CHECK(to("/connz/../varz/") == "/varz/");
+  CHECK(to("/../..") == "/");
+  CHECK(to("//evil.example/") == "/evil.example/");
+  CHECK(to("//%0d%0aX:y") == "/%0D%0AX:y");
+  CHECK(routes.handle("//x?<&'\"").body
+        == "<a href=\"/x?&lt;&amp;&#39;&#34;\">Temporary Redirect</a>.\n\n");
+  CHECK(routes.handle("/varz").location.empty());
+}
+
 TEST_CASE("router: a base path stands in front of every page", "[http]") {
   fake_source source;
   CHECK(get(source, "/nats/healthz", "nats/").status == 200);

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -23,7 +24,7 @@ class SystemCommands(unittest.TestCase):
     def setUpClass(cls):
         cls.home = tempfile.mkdtemp(prefix="clients-cli-")
         cls.addClassCleanup(shutil.rmtree, cls.home, ignore_errors=True)
-        cls.server = Server(config=CONFIG)
+        cls.server = Server("--profile", "-1", config=CONFIG)
         cls.addClassCleanup(cls.server.stop)
 
     def nats(self, *args, user="sys", code=0):
@@ -66,11 +67,33 @@ class SystemCommands(unittest.TestCase):
 
     def test_requests(self):
         for page in ("variables", "connections", "subscriptions", "routes", "gateways", "leafnodes", "accounts", "jetstream",
-                     "jetstream-health"):
+                     "jetstream-health", "ipqueue", "raft"):
             with self.subTest(page=page):
                 answer = json.loads(self.nats("server", "request", page).splitlines()[0])
                 self.assertEqual(answer["server"]["name"], "S1")
                 self.assertIn("data", answer)
+
+    def test_request_profiles(self):
+        for name in ("heap", "allocs", "mutex", "block", "goroutine"):
+            with self.subTest(name=name):
+                said = self.nats("server", "request", "profile", name, self.home)
+                written, = re.findall(r'Server "S1" profile written: (\S+)', said)
+                self.assertGreater(os.path.getsize(written), 0)
+
+    def test_forms_of_reports(self):
+        self.client()
+        for args, code in [(("connections", "--json"), 0), (("connections", "--sort", "subs"), 0),
+                           (("connections", "--account", "A"), 0), (("connections", "--account", "A", "--subject", "foo"), 0),
+                           (("connections", "--subject", "foo"), 1), (("accounts", "--json"), 0), (("accounts", "A"), 0)]:
+            with self.subTest(args=args):
+                self.nats("server", "report", *args, code=code)
+
+    def test_forms_of_checks(self):
+        for form in ("json", "prometheus", "nagios", "text"):
+            with self.subTest(form=form):
+                self.nats("server", "check", "connection", "--format", form)
+        self.assertRegex(self.nats("server", "check", "server", "--name", "S1", "--auth-required"), "^OK S1")
+        self.assertRegex(self.nats("server", "check", "jetstream", code=2), "^CRITICAL.*not enabled")
 
     def test_kick(self):
         c = self.client()
