@@ -34,15 +34,19 @@ response not_found() {
   return out;
 }
 
+void append_escaped(std::string& out, unsigned char c) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  (out += '%').append({digits[c >> 4U], digits[c & 15U]});
+}
+
 /// A path as it stands in a URL.
 std::string escaped(std::string_view path) {
   constexpr std::string_view plain = "-_.~/$&+,:=@";
-  constexpr char digits[] = "0123456789ABCDEF";
   std::string out;
   for (unsigned char c : path) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     if (letter || plain.find(static_cast<char>(c)) != std::string_view::npos) out += static_cast<char>(c);
-    else (out += '%').append({digits[c >> 4U], digits[c & 15U]});
+    else append_escaped(out, c);
   }
   return out;
 }
@@ -66,7 +70,11 @@ std::optional<response> clean_path_instead(std::string_view path, std::string_vi
   if (path.ends_with('/') && clean != "/") clean += '/';
   if (clean == path) return {};
   auto url = escaped(clean);
-  if (auto mark = target.find('?'); mark != std::string_view::npos) url += target.substr(mark);
+  // The rest as it came, but nothing that would break a header.
+  for (unsigned char c : target.substr(std::min(target.find('?'), target.size()))) {
+    if (c > ' ' && c < 0x7f) url += static_cast<char>(c);
+    else append_escaped(url, c);
+  }
   response out{307, "text/html; charset=utf-8", {}, false, false, {}};
   out.body = "<a href=\"" + html_escaped(url) + "\">Temporary Redirect</a>.\n\n";
   out.location = std::move(url);

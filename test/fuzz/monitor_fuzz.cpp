@@ -2,6 +2,7 @@
 // JSON is promised, text that OpenMetrics allows on /metrics, and never more entries than asked for.
 //
 // Input: the target, a zero byte, the page of a system request, a zero byte, its options.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -62,7 +63,14 @@ void check_query(std::string_view target) {
 
 void check_page(pages& from, std::string_view target) {
   if (target.find("stacksz") != std::string_view::npos) return; // asks the real threads
-  auto answer = router(from, "").handle(target);
+  router routes(from, "");
+  auto answer = routes.handle(target);
+  if (answer.status == 307) { // to a clean path here, and no further
+    auto& to = answer.location;
+    require(to.starts_with('/') && !to.starts_with("//"));
+    require(std::all_of(to.begin(), to.end(), [](char c) { return c > ' ' && c < 0x7f; }));
+    answer = routes.handle(to);
+  }
   require(answer.status == 200 || answer.status == 400 || answer.status == 404);
   if (answer.content_type == "application/json") require(is_json(answer.body));
   if (answer.status != 200 && answer.content_type != "application/json")
