@@ -37,6 +37,23 @@ constexpr size_t decimal_bytes(uint64_t v) {
 
 /// Writes `v` in decimal; returns its length (1 .. max_decimal_bytes).
 inline size_t write_decimal(char* out, uint64_t v) {
+  // Most sizes have up to four digits: no loop for them.
+  if (v < 10) {
+    *out = static_cast<char>('0' + v);
+    return 1;
+  }
+  if (v < 1000) {
+    const uint64_t hundreds = v / 100;
+    *out = static_cast<char>('0' + hundreds);  // overwritten where there are none
+    std::memcpy(out + (hundreds != 0), &detail::digits.at[2 * (v - 100 * hundreds)], 2);
+    return 2 + (hundreds != 0);
+  }
+  if (v < 10000) {
+    const uint64_t hundreds = v / 100;
+    std::memcpy(out, &detail::digits.at[2 * hundreds], 2);
+    std::memcpy(out + 2, &detail::digits.at[2 * (v - 100 * hundreds)], 2);
+    return 4;
+  }
   const size_t n = detail::decimal_bytes(v);
   char* p = out + n;
   while (v >= 100) {

@@ -144,7 +144,12 @@ std::optional<std::string> shard_actor::map(std::string_view subject) {
 
 bool shard_actor::deliver_plain(const match_result& r, const message& m) {
   bool delivered = false;
-  for (subscription* sub : r.plain) delivered |= deliver_one(*sub, m);
+  for (subscription* sub : r.plain) {
+    if (sub->max == 0) [[likely]]
+      delivered |= sub->owner->deliver(*sub, m);
+    else
+      delivered |= deliver_one(*sub, m);
+  }
   return delivered;
 }
 

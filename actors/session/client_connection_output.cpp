@@ -14,10 +14,10 @@ namespace troupe {
 
 namespace {
 
-/// Payloads from here on travel by reference to the block they were read into; while the socket
-/// takes no more, only larger ones, since each may keep a whole read block from being used again.
-constexpr size_t by_reference_bytes = 1024;
-constexpr size_t by_reference_blocked_bytes = 4096;
+/// Payloads from here on travel by reference to the block they were read into. Smaller ones are
+/// cheaper to copy than to list: each piece costs the kernel a check and a copy of its own, and may
+/// keep a whole read block from being used again.
+constexpr size_t by_reference_bytes = 4096;
 /// How much a blocked backlog may grow before it is checked for pinned blocks again.
 constexpr size_t unpin_check_every = 512 * 1024;
 /// A backlog of this size is written at once instead of at the end of the turn.
@@ -49,8 +49,7 @@ bool client_connection::deliver(routing::subscription& sub, const routing::messa
     header_bytes = -1;
   }
   std::string_view sid = sub.sid();
-  const bool copy =
-    !m.owner || payload.size() < (blocked_ ? by_reference_blocked_bytes : by_reference_bytes);
+  const bool copy = !m.owner || payload.size() < by_reference_bytes;
   buffer_pool& pool = home().buffers();
   size_t room = msg_line_bound(m.subject.size(), sid.size(), m.reply.size())
                 + (copy ? payload.size() + 2 : 0);
@@ -74,7 +73,7 @@ bool client_connection::deliver(routing::subscription& sub, const routing::messa
   }
   ++out_msgs_;
   out_bytes_ += payload.size();
-  queue_flush();
+  if (!queued || out_.pending() > early_flush_bytes) queue_flush();
   if (static_cast<int64_t>(out_.pending()) > gate_.quick_limit()) on_congested(m);
   return true;
 }
