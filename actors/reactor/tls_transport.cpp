@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <new>
 #include <string>
@@ -22,13 +23,17 @@ constexpr size_t batch_bytes = 4 * record_bytes;
 /// What answers to the peer's own messages (key updates) may pile up while it does not read.
 constexpr size_t max_waiting_answers = 256 * 1024;
 
+/// What a handshake takes from the socket at once.
+constexpr size_t flight_bytes = 16 * 1024;
+
 /// What the connection at work has encrypted and not handed down yet; empty between calls.
 thread_local std::vector<char> encrypted;
 
 // -- what OpenSSL sees as its socket ---------------------------------------------------------------
 
 struct source {
-  transport* below = nullptr;
+  std::string given;     // comes first
+  transport* below = nullptr;  // during a handshake there is none
   int fetches_left = 0;  // a call of ours takes from the socket at most so often
   io_result last{};      // of the last fetch
 };
@@ -36,8 +41,15 @@ struct source {
 int bio_read(BIO* bio, char* to, size_t size, size_t* got) {
   auto& s = *static_cast<source*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (!s.given.empty()) {
+    *got = std::min(size, s.given.size());
+    std::memcpy(to, s.given.data(), *got);
+    s.given.erase(0, *got);
+    if (s.given.empty()) s.given = std::string();
+    return 1;
+  }
   // What waits in the stage below is no matter for epoll, so it is fetched in any case.
-  if (s.fetches_left == 0 && !s.below->has_input()) {
+  if (!s.below || (s.fetches_left == 0 && !s.below->has_input())) {
     BIO_set_retry_read(bio);
     return 0;
   }
@@ -131,22 +143,49 @@ std::string handshake_problem(SSL* ssl, unsigned long code) {
   return "tls: " + std::string(words);
 }
 
+// -- a connection's OpenSSL ------------------------------------------------------------------------
+
+/// Shared with the step under way, which may outlive the stage.
+struct engine {
+  explicit engine(tls_context_ptr context) : tls(std::move(context)), ssl(SSL_new(tls->get())) {
+    if (!ssl) throw std::bad_alloc();
+    BIO* bio = make_bio(input);
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_accept_state(ssl);
+  }
+  engine(const engine&) = delete;
+  engine& operator=(const engine&) = delete;
+  ~engine() { SSL_free(ssl); }
+
+  /// Goes on with the handshake as far as `input.given` goes. Any thread.
+  void step() {
+    ERR_clear_error();
+    const int ok = SSL_do_handshake(ssl);
+    outcome = ok == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, ok);
+    if (outcome == SSL_ERROR_SSL) failure = handshake_problem(ssl, ERR_peek_error());
+    ERR_clear_error();
+    output.assign(encrypted.begin(), encrypted.end());
+    encrypted.clear();
+    taken.store(true, std::memory_order_release);
+  }
+
+  tls_context_ptr tls;
+  source input;
+  SSL* ssl;
+  // Of the last step:
+  std::string output, failure;
+  int outcome = SSL_ERROR_NONE;
+  std::atomic<bool> taken{false};  // it has ended
+};
+
 // -- the stage -------------------------------------------------------------------------------------
 
 class tls_transport final : public transport {
 public:
-  tls_transport(tls_context_ptr tls, std::unique_ptr<transport> below)
-      : tls_(std::move(tls)), below_(std::move(below)), ssl_(SSL_new(tls_->get())) {
-    if (!ssl_) throw std::bad_alloc();
-    source_.below = below_.get();
-    BIO* bio = make_bio(source_);
-    SSL_set_bio(ssl_, bio, bio);
-    SSL_set_accept_state(ssl_);
-  }
-  ~tls_transport() override {
-    close();
-    SSL_free(ssl_);
-  }
+  tls_transport(tls_context_ptr tls, std::unique_ptr<transport> below, tls_steps steps)
+      : engine_(std::make_shared<engine>(std::move(tls))), below_(std::move(below)),
+        ssl_(engine_->ssl), steps_(steps) {}
+  ~tls_transport() override { close(); }
 
   io_result handshake() override {
     if (!below_is_up_) {
@@ -155,23 +194,35 @@ public:
       below_is_up_ = true;
     }
     if (session_) return {};
-    source_.fetches_left = 1;
-    ERR_clear_error();
-    const int done = SSL_do_handshake(ssl_);
-    if (done == 1) {
-      has_input_ = SSL_has_pending(ssl_) == 1;
-      return hand_down().status == io_status::failed ? failed_below() : finish_handshake();
+    if (broken_) return {io_status::failed, 0, 0};
+    if (at_work_) {
+      if (!engine_->taken.load(std::memory_order_acquire)) return {io_status::would_block, 0, 0};
+      at_work_ = false;
+      return settle();
     }
-    const int why = SSL_get_error(ssl_, done);
-    if (why == SSL_ERROR_SSL) {
-      failure_ = handshake_problem(ssl_, ERR_peek_error());
-      broken_ = true;
+    if (step_due_) return {io_status::would_block, 0, 0};
+    static thread_local std::array<char, flight_bytes> flight;
+    do {
+      iovec piece{flight.data(), flight.size()};
+      const io_result r = below_->read(&piece, 1);
+      if (r.status != io_status::ok && engine_->input.given.empty()) return r;
+      if (r.status != io_status::ok) break;
+      engine_->input.given.append(flight.data(), r.bytes);
+    } while (below_->has_input());
+    if (steps_ == tls_steps::elsewhere) {
+      step_due_ = true;
+      return {io_status::would_block, 0, 0};
     }
-    ERR_clear_error();
-    io_result handed = hand_down();  // an alert says why
-    if (why == SSL_ERROR_SSL) return {io_status::failed, 0, 0};
-    if (handed.status == io_status::failed) return failed_below();
-    return ended(why);
+    engine_->step();
+    return settle();
+  }
+
+  std::function<void()> take_step() override {
+    if (!step_due_) return {};
+    step_due_ = false;
+    at_work_ = true;
+    engine_->taken.store(false, std::memory_order_relaxed);
+    return [e = engine_] { e->step(); };
   }
 
   std::string failure() const override {
@@ -183,7 +234,7 @@ public:
 
   io_result read(const iovec* iov, int count) override {
     if (broken_) return {io_status::failed, 0, 0};
-    source_.fetches_left = has_input_ ? 0 : 1;
+    engine_->input.fetches_left = has_input_ ? 0 : 1;
     has_input_ = false;
     size_t total = 0;
     int stopped = 0;
@@ -288,10 +339,28 @@ private:
     size_t at_ = 0;
   };
 
+  /// What a step of the handshake came to.
+  io_result settle() {
+    engine& e = *engine_;
+    encrypted.assign(e.output.begin(), e.output.end());
+    e.output = std::string();
+    if (e.outcome == SSL_ERROR_SSL) {
+      failure_ = std::move(e.failure);
+      broken_ = true;
+      hand_down();  // an alert says why
+      return {io_status::failed, 0, 0};
+    }
+    if (hand_down().status == io_status::failed) return failed_below();
+    if (e.outcome != SSL_ERROR_NONE) return ended(e.outcome);
+    e.input.below = below_.get();
+    has_input_ = SSL_has_pending(ssl_) == 1 || !e.input.given.empty();
+    return finish_handshake();
+  }
+
   io_result finish_handshake() {
     auto session = std::make_unique<tls_session>(describe_session(ssl_));
     const std::string key = session->peers.empty() ? std::string() : session->peers[0].spki_sha256;
-    if (!tls_->accepts_key(key)) {
+    if (!engine_->tls->accepts_key(key)) {
       failure_ = "certificate not pinned";
       broken_ = true;
       return {io_status::failed, 0, 0};
@@ -311,9 +380,9 @@ private:
   io_result ended(int why) {
     if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
       return {io_status::would_block, 0, 0};
-    if (why == SSL_ERROR_ZERO_RETURN || source_.last.status == io_status::closed)
+    if (why == SSL_ERROR_ZERO_RETURN || engine_->input.last.status == io_status::closed)
       return {io_status::closed, 0, 0};
-    if (source_.last.status == io_status::failed) return failed_below();
+    if (engine_->input.last.status == io_status::failed) return failed_below();
     return break_off();
   }
 
@@ -345,7 +414,7 @@ private:
   io_result failed_below() {
     broken_ = true;
     encrypted.clear();
-    return {io_status::failed, 0, source_.last.error};
+    return {io_status::failed, 0, engine_->input.last.error};
   }
 
   /// Gives what is encrypted to the stage below; what it does not take waits.
@@ -383,22 +452,24 @@ private:
       io_result r = below_->write(&piece, 1);
       if (r.status == io_status::would_block) break;
       if (r.status != io_status::ok) {
-        source_.last = {io_status::failed, 0, r.error};
-        return source_.last;
+        engine_->input.last = {io_status::failed, 0, r.error};
+        return engine_->input.last;
       }
       sent += r.bytes;
     }
     return {};
   }
 
-  tls_context_ptr tls_;
+  std::shared_ptr<engine> engine_;
   std::unique_ptr<transport> below_;
-  SSL* ssl_;
-  source source_;
+  SSL* ssl_;  // engine_'s; a step of the handshake has it for itself
   std::string waiting_;  // encrypted, for the stage below
   std::string failure_;
   std::unique_ptr<tls_session> session_;
+  tls_steps steps_;
   bool below_is_up_ = false;
+  bool step_due_ = false;  // there is input for a step that nobody has taken
+  bool at_work_ = false;   // somebody has
   bool has_input_ = false;  // taken from the socket and not read yet
   bool broken_ = false;     // no more of the protocol
   bool closed_ = false;
@@ -406,9 +477,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<transport> make_tls_transport(tls_context_ptr tls,
-                                              std::unique_ptr<transport> below) {
-  return std::make_unique<tls_transport>(std::move(tls), std::move(below));
+std::unique_ptr<transport> make_tls_transport(tls_context_ptr tls, std::unique_ptr<transport> below,
+                                              tls_steps steps) {
+  return std::make_unique<tls_transport>(std::move(tls), std::move(below), steps);
 }
 
 } // namespace troupe

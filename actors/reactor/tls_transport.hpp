@@ -13,8 +13,11 @@
 
 namespace troupe {
 
+/// Where the costly steps of a handshake are done: at once, or by whoever takes them (take_step).
+enum class tls_steps : unsigned char { here, elsewhere };
+
 /// The server's side. `tls` stays alive with the connection.
-std::unique_ptr<transport> make_tls_transport(tls_context_ptr tls,
-                                              std::unique_ptr<transport> below);
+std::unique_ptr<transport> make_tls_transport(tls_context_ptr tls, std::unique_ptr<transport> below,
+                                              tls_steps steps = tls_steps::here);
 
 } // namespace troupe

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -40,6 +41,11 @@ public:
   /// Brings the stage up: called when it is made and at each readiness of the socket until it says
   /// ok. would_block: waiting for the peer. Nothing is read or written by the session before that.
   virtual io_result handshake() { return {}; }
+  /// A step of `handshake` that takes its time and may run on any thread; empty: none is due. Taken
+  /// after a would_block. While it runs, whoever took it does not wait for the socket to become
+  /// readable, and may still do anything else, even close and destroy the stage. Then `handshake`
+  /// is called again.
+  virtual std::function<void()> take_step() { return {}; }
   /// Why `handshake`, `read` or `write` failed, where errno does not say; for logs.
   virtual std::string failure() const { return {}; }
   /// Epoll events that it needs beyond what the session asks for: EPOLLOUT while bytes that it has

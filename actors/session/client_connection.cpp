@@ -63,6 +63,12 @@ client_connection::behavior_type client_connection::make_behavior() {
     [this](const login_verdict_ptr& verdict) {
       on_verdict(*verdict);
     },
+    [this](step_done) {
+      // It goes on at the end of the turn: a message of ours must not resume others (see
+      // reactor::drain_inbound), and what came behind the handshake is read at once.
+      step_ended_ = true;
+      home().flush_later(*this);
+    },
     [this](const close_one& what) { close(what.reason); },
     [this](const describe_query&) {
       auto answer = std::make_shared<observe::actor_snapshot>();
@@ -140,6 +146,10 @@ void client_connection::flow_timer_fired(void* self, nanos now) {
 void client_connection::at_turn_end() {
   if (state_ <= state::open) {
     if (has_verdict_) resume_input();
+    if (std::exchange(step_ended_, false)) {
+      step_elsewhere_ = false;
+      on_io(0);
+    }
     flush();
     if (state_ <= state::open) return;
   }

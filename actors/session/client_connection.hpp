@@ -142,7 +142,7 @@ private:
   void handle_io(uint32_t events);
   bool reads() const {
     return state_ <= state::open && links_full_ == 0 && hold_until_ == nanos::zero()
-           && !core_.login_pending();
+           && !core_.login_pending() && !step_elsewhere_;
   }
 
   profile& who() {
@@ -245,6 +245,8 @@ private:
   state state_ = state::opening;
   listener_kind kind_;
   bool stages_up_ = false;  // those beyond TCP
+  bool step_elsewhere_ = false;  // another thread works on a handshake
+  bool step_ended_ = false;      // and is done
   bool opened_ = false;     // has been told INFO
   bool tls_first_ = false;  // TLS began before INFO
   bool filters_ = false;    // a subscription overlaps what is denied

@@ -163,7 +163,14 @@ bool client_connection::begin_stages() {
     transport_ = put_up_stages(hub_.policy(), kind_, opening_->with_tls(), std::move(transport_),
                                address());
   }
+  if (step_elsewhere_) return false;
   io_result done = transport_->handshake();
+  if (done.status == io_status::would_block) {
+    if (std::function<void()> step = transport_->take_step()) {
+      step_elsewhere_ = true;
+      hub_.step_elsewhere(std::move(step), caf::actor_cast<client_handle>(ctrl()));
+    }
+  }
   update_interest();
   if (done.status == io_status::would_block) return false;
   if (done.status == io_status::ok) {

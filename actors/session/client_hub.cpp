@@ -147,6 +147,8 @@ void client_hub::on_exit() {
   node_->accounts->close_exchange(home().index());
   if (login_worker_) anon_send_exit(login_worker_, caf::exit_reason::user_shutdown);
   login_worker_ = nullptr;
+  if (handshake_worker_) anon_send_exit(handshake_worker_, caf::exit_reason::user_shutdown);
+  handshake_worker_ = nullptr;
   if (asker_.handle) {
     asker_.direct->forget();
     anon_send_exit(asker_.handle, caf::exit_reason::user_shutdown);
@@ -182,6 +184,15 @@ void client_hub::check_elsewhere(std::function<auth_decision()> work, client_han
     caf::anon_send(client, std::move(verdict));
   };
   caf::anon_send(login_worker_, std::move(task));
+}
+
+void client_hub::step_elsewhere(std::function<void()> step, client_handle client) {
+  if (!handshake_worker_)
+    handshake_worker_ = system().spawn<caf::detached + caf::hidden>(handshake_worker, caf::unit);
+  auto task = std::make_shared<handshake_task>();
+  task->step = std::move(step);
+  task->client = std::move(client);
+  caf::anon_send(handshake_worker_, std::move(task));
 }
 
 void client_hub::ask_service(const service_question& question, client_handle client) {

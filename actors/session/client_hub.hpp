@@ -13,6 +13,7 @@
 #include "actors/routing/account.hpp"
 #include "actors/routing/internal_client.hpp"
 #include "actors/routing/untaken_watch.hpp"
+#include "actors/session/handshake_worker.hpp"
 #include "actors/session/node_context.hpp"
 #include "actors/session/session_messages.hpp"
 
@@ -46,6 +47,8 @@ public:
   void remove(client_connection& c, observe::connection_snapshot last_words, bool joined);
   /// Runs the slow part of a login on a thread of its own; `client` hears the verdict.
   void check_elsewhere(std::function<auth_decision()> work, client_handle client);
+  /// Runs a step of a handshake on a thread of its own; `client` hears when it is done.
+  void step_elsewhere(std::function<void()> step, client_handle client);
   /// A handshake came too soon after too many: within a second the log tells how many did.
   void report_throttled(tls_context_ptr tls);
   /// Asks the service that decides about a login; `client` hears the verdict.
@@ -77,6 +80,7 @@ private:
   std::shared_ptr<observe::reactor_counters> counters_;
   routing::account_ptr global_;
   login_worker_handle login_worker_;  // made when needed
+  handshake_worker_handle handshake_worker_;  // likewise
   routing::spawned_internal_client asker_{};  // of services about logins; made when needed
   std::vector<hub_handle> hubs_;
   std::unordered_map<uint64_t, client_connection*> clients_;

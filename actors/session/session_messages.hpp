@@ -103,9 +103,13 @@ using actor_report_ptr = std::shared_ptr<observe::actor_snapshot>;
 /// How a login that took its time ended.
 using login_verdict_ptr = std::shared_ptr<const auth_decision>;
 
+/// A step of a handshake that was done elsewhere has ended.
+struct step_done {};
+
 using client_handle = caf::typed_actor<
   // The answer to a login.
   caf::reacts_to<login_verdict_ptr>,
+  caf::reacts_to<step_done>,
   // Ends the connection with this reason.
   caf::reacts_to<close_one>,
   // For /actorz.
@@ -139,6 +143,7 @@ using hub_handle = caf::typed_actor<
 } // namespace troupe
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::login_verdict_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::step_done)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::accepted_socket_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::node_policy_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::hold_producer)

@@ -33,7 +33,7 @@ opening_rules opening_rules_of(const node_policy& policy, listener_kind kind) {
 std::unique_ptr<transport> put_up_stages(const node_policy& policy, listener_kind kind,
                                          bool with_tls, std::unique_ptr<transport> tcp,
                                          std::string peer) {
-  if (with_tls) tcp = make_tls_transport(tls_of(policy, kind), std::move(tcp));
+  if (with_tls) tcp = make_tls_transport(tls_of(policy, kind), std::move(tcp), tls_steps::elsewhere);
   if (!policy.for_websocket(kind)) return tcp;
   return make_websocket_stage(std::move(tcp), policy.websocket, policy.settings.max_payload,
                               std::move(peer));

@@ -239,6 +239,48 @@ TEST_CASE("tls transport: what goes in comes out, however little moves at a time
   CHECK(server->wants() == 0);
 }
 
+TEST_CASE("tls transport: a handshake's steps may be done by another thread", "[reactor]") {
+  files f;
+  wire w;
+  auto server = make_tls_transport(context_of(f.options()), std::make_unique<wire_transport>(w), tls_steps::elsewhere);
+  peer client(w);
+  CHECK_FALSE(server->take_step());
+  int steps = 0;
+  io_result r{io_status::would_block, 0, 0};
+  for (int i = 0; i < 100 && r.status == io_status::would_block; ++i) {
+    client.handshake();
+    r = server->handshake();
+    if (auto step = server->take_step()) {
+      CHECK(server->handshake().status == io_status::would_block);  // it is under way
+      CHECK_FALSE(server->take_step());
+      std::thread(step).join();
+      ++steps;
+    }
+  }
+  CHECK(r.status == io_status::ok);
+  CHECK(steps >= 2);
+  REQUIRE(server->tls());
+  client.send("hello");
+  io_status last{};
+  CHECK(read_all(*server, 100, last) == "hello");
+}
+
+TEST_CASE("tls transport: a step may outlive its stage", "[reactor]") {
+  files f;
+  wire w;
+  auto server = make_tls_transport(context_of(f.options()), std::make_unique<wire_transport>(w), tls_steps::elsewhere);
+  peer client(w);
+  client.handshake();
+  CHECK(server->handshake().status == io_status::would_block);
+  auto step = server->take_step();
+  REQUIRE(step);
+  server->close();
+  server.reset();
+  CHECK(w.closed);
+  std::thread(step).join();
+  CHECK(w.to_client.empty());
+}
+
 TEST_CASE("tls transport: the end is told, and what came before it is read first", "[reactor]") {
   files f;
   wire w;
