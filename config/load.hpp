@@ -37,6 +37,13 @@ load_result load(const value& root, server_options base = {},
 load_result load_file(const std::string& path, const parse_environment& env,
                       server_options base = {});
 
+struct advertised_address {
+  std::string host;
+  int port = 0; // 0: that of the listener
+};
+/// "host", "host:port" or "[v6]:port". An error's context has the words of the NATS server, Go's.
+result<advertised_address> parse_advertise(const std::string& text);
+
 /// Whether `name` may stand for clients that present nothing; empty: none does.
 result<void> validate_no_auth_user(const server_options& options, const std::string& name);
 /// The part of validate() about the WebSocket listener.

@@ -75,8 +75,8 @@ constexpr option_row top[] = {
     {"", "http", any, "off", live, built, "Monitoring address, host:port or port."},
     {"", "http_port monitor_port", integer, "0", live, built, "Monitoring port, 0 for none.", "",
      &o::http_port, -1, port_max},
-    {"", "https", any, "off", restart, built, "Monitoring address with TLS."},
-    {"", "https_port", integer, "0", restart, built, "Monitoring port with TLS.", "",
+    {"", "https", any, "off", live, built, "Monitoring address with TLS."},
+    {"", "https_port", integer, "0", live, built, "Monitoring port with TLS.", "",
      &o::https_port, -1, port_max},
     {"", "http_base_path", text, "/", live, built, "Path in front of every monitoring page.", "",
      &o::http_base_path},
@@ -122,7 +122,7 @@ constexpr option_row top[] = {
     {"", "authorization", map, "", live, built, "Who may connect.", "authorization"},
     {"", "no_auth_user", text, "", live, built, "User of clients that present nothing.", "",
      &o::no_auth_user},
-    {"", "system_account system", any, "$SYS", live, built, "Name of the system account."},
+    {"", "system_account system", any, "$SYS", restart, built, "Name of the system account."},
     {"", "no_system_account no_system no_sys_acc", boolean, "false", restart, built,
      "Run without a system account.", "", &o::no_system_account},
 
@@ -236,7 +236,13 @@ constexpr compared special[] = {
     {"accounts", unlike<&o::accounts>},
     {"mappings", unlike<&o::mappings>},
     {"proxies", unlike<&o::trusted_proxies>},
-    {"system_account", unlike<&o::system_account>},
+    {"system_account",
+     [](const o& a, const o& b) {
+       auto named = [](const o& x) -> std::string_view {
+         return x.system_account.empty() ? default_system_account : std::string_view(x.system_account);
+       };
+       return named(a) != named(b);
+     }},
     {"tls", unlike<&o::tls>},
     {"ocsp", unlike<&o::ocsp>},
     {"websocket", unlike<&o::websocket>},

@@ -8,6 +8,7 @@
 #include "protocol/client/go_quote.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace troupe::config {
 
@@ -20,6 +21,23 @@ using problems = std::vector<std::string>;
 template <class T>
 void check(const result<T>& good, problems& out) {
   if (!good) out.push_back(good.error().context);
+}
+
+/// Go's SplitHostPort; an empty port where there is none.
+result<std::pair<std::string, std::string>> split_host_port(const std::string& text) {
+  auto fail = [&](const char* why) { return bad("address " + text + ": " + why); };
+  if (text.starts_with('[')) {
+    auto end = text.find(']');
+    if (end == std::string::npos) return fail("missing ']' in address");
+    auto rest = text.substr(end + 1);
+    if (!rest.empty() && rest[0] != ':') return fail("missing port in address");
+    if (rest.find(':', 1) != std::string::npos) return fail("too many colons in address");
+    return std::pair(text.substr(1, end - 1), rest.empty() ? rest : rest.substr(1));
+  }
+  auto colon = text.find(':');
+  if (colon != text.rfind(':')) return fail("too many colons in address");
+  if (colon == std::string::npos) return std::pair(text, std::string());
+  return std::pair(text.substr(0, colon), text.substr(colon + 1));
 }
 
 void validate_values(const server_options& o, problems& out) {
@@ -46,6 +64,22 @@ result<void> validate_system_account(const server_options& o) {
 }
 
 } // namespace
+
+result<advertised_address> parse_advertise(const std::string& text) {
+  auto parts = split_host_port(text);
+  if (!parts) return parts.error();
+  auto& [host, port] = *parts;
+  advertised_address out{host, 0};
+  const bool has_port = text.ends_with(':') || !port.empty();
+  auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), out.port);
+  if (has_port && (ec == std::errc::invalid_argument || end != port.data() + port.size()))
+    return bad("strconv.Atoi: parsing " + go_quote(port) + ": invalid syntax");
+  constexpr int highest = 65535;
+  if (ec == std::errc::result_out_of_range || out.port > highest || out.port < random_port)
+    return bad("strconv.Atoi: parsing " + go_quote(port) + ": value out of range");
+  out.port = std::max(out.port, 0);
+  return out;
+}
 
 result<void> validate_no_auth_user(const server_options& o, const std::string& name) {
   if (name.empty()) return {};

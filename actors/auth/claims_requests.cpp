@@ -23,15 +23,15 @@ claims_answer claims_requests::update(const std::string& jwt, const std::optiona
   const std::string& subject = claims->data.subject;
   if (key && subject != *key)
     return claims_answer::failed(*key, failed, "subject does not match jwt content");
-  const operator_trust& trust = accounts_->trust();
-  if (trust.strict_operator && claims->data.issuer == trust.operator_key)
+  const auto trust = accounts_->trust();
+  if (trust->strict_operator && claims->data.issuer == trust->operator_key)
     return claims_answer::failed(subject, failed, "operator requires issuer to be a signing key");
   if (!is_full() && !accounts_->find(subject)) return {subject, words("skipped"), {}};
   if (const claim_faults faults = check_claims(*claims, accounts_->environment().now_s()); !faults.empty())
     return claims_answer::failed(
       subject, is_cache_ ? "jwt update cache validation failed" : "jwt validation failed",
       "validation errors: [" + faults.front() + "]");
-  if (!trust.trusts(claims->data.issuer))
+  if (!trust->trusts(claims->data.issuer))
     return claims_answer::failed(subject, failed, "jwt not signed by a trusted operator");
   return put(jwt, subject);
 }
@@ -55,17 +55,17 @@ std::vector<std::string> claims_requests::list() const {
 claims_answer claims_requests::remove(const std::string& token) {
   const auto claims = decode_generic_jwt(token);
   const std::string who = claims ? claims->data.subject : std::string();
-  const operator_trust& trust = accounts_->trust();
+  const auto trust = accounts_->trust();
   std::string why;
   if (!claims) why = claims.error().context;
   else if (!directory_ || !directory_->may_delete()) why = "delete must be enabled in server config";
   else if (claims->data.subject != claims->data.issuer) why = "not self signed";
-  else if (!trust.trusts(claims->data.issuer)) why = "not trusted";
+  else if (!trust->trusts(claims->data.issuer)) why = "not trusted";
   else if (claims->accounts.empty()) why = "malformed request";
   if (why.empty())
     for (const std::string& account : claims->accounts) {
       if (!is_public_nkey(account, nkey_role::account)) why = "malformed request";
-      else if (account == trust.system_account) why = "not allowed to delete system account";
+      else if (account == trust->system_account) why = "not allowed to delete system account";
       if (!why.empty()) break;
     }
   if (!why.empty())

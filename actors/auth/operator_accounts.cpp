@@ -8,7 +8,19 @@ namespace troupe {
 
 operator_accounts::operator_accounts(operator_trust trust, std::shared_ptr<account_source> source,
                                      operator_environment env)
-    : trust_(std::move(trust)), source_(std::move(source)), env_(std::move(env)) {}
+    : env_(std::move(env)),
+      trust_(std::make_shared<const operator_trust>(std::move(trust))),
+      source_(std::move(source)) {}
+
+std::shared_ptr<const operator_trust> operator_accounts::trust() const {
+  std::lock_guard lock(mutex_);
+  return trust_;
+}
+
+std::shared_ptr<account_source> operator_accounts::source() const {
+  std::lock_guard lock(mutex_);
+  return source_;
+}
 
 operator_account_ptr operator_accounts::find(std::string_view key) const {
   std::lock_guard lock(mutex_);
@@ -32,9 +44,9 @@ result<operator_account_ptr> operator_accounts::load(const std::string& key) {
   if (auto known = find(key)) return known;
   if (!is_public_nkey(key, nkey_role::account))
     return error{errc::malformed, "will only fetch valid account keys"};
-  auto jwt = source_->fetch(key);
+  auto jwt = source()->fetch(key);
   if (!jwt) return jwt.error();
-  auto account = read_operator_account(std::move(*jwt), key, trust_, env_.now_s());
+  auto account = read_operator_account(std::move(*jwt), key, *trust(), env_.now_s());
   if (account) put(*account);
   return account;
 }
@@ -55,7 +67,7 @@ result<bool> operator_accounts::update(const std::string& key, std::string jwt) 
     before = it->second;
   }
   if (before->jwt == jwt) return false;
-  auto account = read_operator_account(std::move(jwt), key, trust_, env_.now_s());
+  auto account = read_operator_account(std::move(jwt), key, *trust(), env_.now_s());
   if (!account) return account.error();
   put(*account);
   announce(*account);
@@ -69,6 +81,25 @@ void operator_accounts::remove(const std::string& key) {
     if (accounts_.erase(key) == 0) return;
   }
   env_.on_changed(key);
+}
+
+void operator_accounts::replace(operator_trust trust, std::shared_ptr<account_source> source) {
+  std::vector<std::string> known;
+  {
+    std::lock_guard lock(mutex_);
+    trust_ = std::make_shared<const operator_trust>(std::move(trust));
+    if (!source) return;
+    source_ = source;
+    for (const auto& [key, account] : accounts_) known.push_back(key);
+  }
+  for (const std::string& key : known) {
+    auto jwt = source->fetch(key);
+    if (!jwt) {
+      remove(key);
+    } else if (auto done = update(key, std::move(*jwt)); !done) {
+      env_.log_warning("Account " + key + ": " + done.error().context);
+    }
+  }
 }
 
 void operator_accounts::announce(const operator_account_ptr& account) {

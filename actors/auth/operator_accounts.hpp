@@ -44,7 +44,8 @@ public:
   operator_accounts(operator_trust trust, std::shared_ptr<account_source> source,
                     operator_environment env);
 
-  const operator_trust& trust() const { return trust_; }
+  /// What is trusted now; a reload puts another in its place.
+  std::shared_ptr<const operator_trust> trust() const;
   const operator_environment& environment() const { return env_; }
 
   /// What is at hand; nullptr if it is not, or expired.
@@ -56,6 +57,9 @@ public:
   result<bool> update(const std::string& key, std::string jwt);
   /// The account is no more.
   void remove(const std::string& key);
+  /// What a reload says. With a source, each account at hand is asked for there again, and removed
+  /// when it has gone.
+  void replace(operator_trust trust, std::shared_ptr<account_source> source);
   size_t size() const;
 
 private:
@@ -66,10 +70,12 @@ private:
 
   static constexpr size_t exporters_max = 4096;  // in one chain of imports
 
-  const operator_trust trust_;
-  const std::shared_ptr<account_source> source_;
+  std::shared_ptr<account_source> source() const;
+
   const operator_environment env_;
   mutable std::mutex mutex_;
+  std::shared_ptr<const operator_trust> trust_;
+  std::shared_ptr<account_source> source_;
   std::map<std::string, operator_account_ptr, std::less<>> accounts_;
 };
 

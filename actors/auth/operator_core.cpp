@@ -104,7 +104,7 @@ private:
                                 const login_request& login) {
     const operator_environment& env = accounts.environment();
     const std::string on = "authorized user on account " + go_quote(here);
-    if (auto fine = apply_account(accounts.trust(), target, user, env.now_s()); !fine)
+    if (auto fine = apply_account(*accounts.trust(), target, user, env.now_s()); !fine)
       return auth_decision::refuse(fine.error().context);
     if (user.limits.proxy_required && login.proxy_key.empty()) return refuse_for_proxy({});
     if (is_revoked(target.claims.revocations, user.data.subject, user.data.issued_at))
@@ -132,7 +132,7 @@ public:
 
   bool required() const override { return true; }
   bool wants_nonce() const override { return true; }
-  bool admits_silent() const override { return !trust().default_sentinel.empty(); }
+  bool admits_silent() const override { return !trust()->default_sentinel.empty(); }
   bool asks_services() const override { return env_ != nullptr; }
 
   auth_decision check(const login_request& q) const override {
@@ -143,7 +143,7 @@ public:
     if (c.limits.proxy_required && q.proxy_key.empty()) return refuse_for_proxy(std::move(shown));
     if (const claim_faults faults = check_claims(c, now_s(), zones()); !faults.empty())
       return auth_decision::refuse("User JWT no longer valid: " + faults.front(), std::move(shown));
-    if (!trust().admits(c.account()))
+    if (!trust()->admits(c.account()))
       return auth_decision::refuse(
           "Account " + c.account() + " not listed as operator pinned account", std::move(shown));
     if (auto account = accounts_->find(c.account())) return check_with(account, *user, q);
@@ -167,7 +167,8 @@ public:
     // An account that is not at hand was removed, or has expired.
     const auto account = accounts_->find(claims->account());
     if (!account || !check_claims(*claims, now_s(), zones()).empty()) return nullptr;
-    if (auto fine = apply_account(trust(), *account, *claims, now_s()); !fine) return nullptr;
+    if (!trust()->admits(claims->account())) return nullptr;
+    if (auto fine = apply_account(*trust(), *account, *claims, now_s()); !fine) return nullptr;
     if (is_revoked(account->claims.revocations, claims->data.subject, claims->data.issued_at))
       return nullptr;
     auto now = make_rules(*account, *claims, user.jwt, user.expires_at_s);
@@ -216,18 +217,18 @@ private:
     return open;
   }
 
-  const operator_trust& trust() const { return accounts_->trust(); }
+  std::shared_ptr<const operator_trust> trust() const { return accounts_->trust(); }
   int64_t now_s() const { return accounts_->environment().now_s(); }
   const zone_offset& zones() const { return accounts_->environment().zones; }
 
   /// The token that was presented, or else the one for those who present nothing useful.
   result<user_login> read_user(const login_request& q) const {
     if (auto claims = decode_user_jwt(q.who.jwt)) return user_login{std::move(*claims), q.who.jwt};
-    if (trust().default_sentinel.empty())
-      return error{errc::unauthorized, "Authentication requires a user JWT"};
-    auto claims = decode_user_jwt(trust().default_sentinel);
+    const std::string sentinel = trust()->default_sentinel;
+    if (sentinel.empty()) return error{errc::unauthorized, "Authentication requires a user JWT"};
+    auto claims = decode_user_jwt(sentinel);
     if (!claims) return claims.error();
-    return user_login{std::move(*claims), trust().default_sentinel};
+    return user_login{std::move(*claims), sentinel};
   }
 
   auth_decision check_with(const operator_account_ptr& its_account, user_login user,
@@ -237,7 +238,7 @@ private:
     const auto refuse = [&](std::string why) {
       return auth_decision::refuse(std::move(why), c.data.subject);
     };
-    if (auto fine = apply_account(trust(), account, c, now_s()); !fine) return refuse(fine.error().context);
+    if (auto fine = apply_account(*trust(), account, c, now_s()); !fine) return refuse(fine.error().context);
     if (c.limits.proxy_required && q.proxy_key.empty()) return refuse_for_proxy(c.data.subject);
     if (!connection_type_allowed(c.limits.allowed_connection_types, q.connection_type))
       return refuse("Connection type not allowed");

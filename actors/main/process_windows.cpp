@@ -21,7 +21,7 @@ result<tls_context_ptr> monitor_tls(const config::server_options& o) {
 }
 
 bool same_address(const http::monitor_config& a, const http::monitor_config& b) {
-  return a.host == b.host && a.port == b.port;
+  return a.host == b.host && a.port == b.port && static_cast<bool>(a.tls) == static_cast<bool>(b.tls);
 }
 
 } // namespace

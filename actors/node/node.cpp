@@ -27,6 +27,7 @@
 #include "actors/ocsp/staple_watch.hpp"
 #include "actors/routing/exchange.hpp"
 #include "actors/session/client_hub.hpp"
+#include "config/load.hpp"
 #include "config/log_options.hpp"
 #include "config/version.hpp"
 #include "protocol/auth/nkey.hpp"
@@ -141,23 +142,6 @@ struct node::parts {
   void add_websocket_listener(node_parts& parts);
 };
 
-namespace {
-
-void advertise(const std::string& text, server_info& info) {
-  // host, host:port or [v6]:port instead of what the socket is bound to.
-  if (text.empty()) return;
-  size_t colon = text.rfind(':');
-  bool has_port = colon != std::string::npos && text.find(']', colon) == std::string::npos
-                  && (text.find(':') == colon || text.front() == '[');
-  std::string host = has_port ? text.substr(0, colon) : text;
-  if (!host.empty() && host.front() == '[') host = host.substr(1, host.find(']') - 1);
-  info.host = host;
-  int advertised = has_port ? std::atoi(text.c_str() + colon + 1) : 0;
-  if (advertised > 0) info.port = static_cast<uint16_t>(advertised);
-}
-
-} // namespace
-
 result<node_policy_ptr> node::parts::make_policy(const config::server_options& options,
                                                  uint16_t client_port) const {
   auto policy = std::make_shared<node_policy>();
@@ -171,7 +155,15 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   policy->info = info_from(options, id);
   policy->info.xkey = keys->sealing.public_key();
   policy->info.port = client_port;
-  advertise(options.client_advertise, policy->info);
+  if (!options.client_advertise.empty()) { // instead of what the socket is bound to
+    auto address = config::parse_advertise(options.client_advertise);
+    if (!address)
+      return error{errc::malformed, "Error setting server INFO with ClientAdvertise value of "
+                                      + options.client_advertise
+                                      + ", err=" + address.error().context};
+    policy->info.host = address->host;
+    if (address->port > 0) policy->info.port = static_cast<uint16_t>(address->port);
+  }
   policy->settings = settings_from(options);
   if (auto traced = config::trace_filter::parse(options.trace_connections))
     policy->traced = *traced;
@@ -181,7 +173,8 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   policy->auth = make_authenticator(options, *policy);
   policy->settings.auth_required = policy->auth->required();
   policy->settings.operator_mode = operators != nullptr;
-  policy->settings.has_no_auth_user = policy->auth->admits_silent();
+  policy->settings.has_no_auth_user = operators ? !options.operators.default_sentinel.empty()
+                                                : policy->auth->admits_silent();
   if (options.authorization.callout)
     for (const std::string& text : callout_complaints(options, policy->system_account))
       log::error("{}", text);
@@ -268,6 +261,10 @@ std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
     return make_policy(o, client_port);
   };
   out->published = [this](const node_policy& policy) { watch_staples(policy); };
+  out->prepare_operators = [this](const config::server_options& o) {
+    if (!operators) return result<std::function<void()>>([] {});
+    return prepare_operator_reload(*context->policy()->options, o, operators);
+  };
   out->client_port = [this] { return port.load(); };
   out->move_listener = [this](bound_socket socket) {
     port = socket.port;

@@ -55,4 +55,20 @@ result<operator_parts> make_operator_accounts(
   return parts;
 }
 
+result<std::function<void()>> prepare_operator_reload(
+  const config::server_options& before, const config::server_options& after,
+  const std::shared_ptr<operator_accounts>& accounts) {
+  if (before.operators == after.operators) return std::function<void()>([] {});
+  auto trust = operator_trust::make(after.operators, after.system_account);
+  if (!trust) return trust.error();
+  std::shared_ptr<account_source> source; // stays as it is where nothing else came to be
+  const config::resolver_options& resolver = after.operators.resolver;
+  if (resolver != before.operators.resolver && resolver.kind == config::resolver_kind::memory) {
+    auto made = make_account_source(resolver);
+    if (!made) return made.error();
+    source = std::move(*made);
+  }
+  return std::function<void()>([=, trust = std::move(*trust)] { accounts->replace(trust, source); });
+}
+
 } // namespace troupe

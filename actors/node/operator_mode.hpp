@@ -3,6 +3,7 @@
 // Thread: made before the node runs; afterwards any.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -38,5 +39,11 @@ struct operator_parts {
 result<operator_parts> make_operator_accounts(
   const config::server_options& options, std::weak_ptr<node_context> context,
   std::shared_ptr<session_renewal> renewal);
+
+/// What a reload makes of operator mode: whom it trusts, and of a resolver in memory the accounts.
+/// The function puts it in force and may look all accounts up. Errors: what refuses the reload.
+result<std::function<void()>> prepare_operator_reload(
+  const config::server_options& before, const config::server_options& after,
+  const std::shared_ptr<operator_accounts>& accounts);
 
 } // namespace troupe

@@ -60,6 +60,9 @@ private:
       socket_ = std::make_unique<open_socket>(*bound);
       port = bound->port;
     }
+    auto operators = parts_.prepare_operators(plan.options);
+    if (!operators) return operators.error();
+    commit_operators_ = std::move(*operators);
     auto policy = parts_.make_policy(plan.options, port);
     if (!policy) return policy.error();
     policy_ = *policy;
@@ -74,6 +77,7 @@ private:
 
   void commit(const reload_plan& plan) {
     parts_.context->accounts->apply(plan.options, policy_->system_account);
+    commit_operators_();
     parts_.context->publish(policy_);
     if (socket_) parts_.move_listener(socket_->take());
     for (const hub_handle& hub : parts_.hubs) self_->send(hub, policy_);
@@ -135,6 +139,7 @@ private:
   std::unique_ptr<open_socket> socket_;
   node_policy_ptr policy_;
   std::function<void()> commit_outside_;
+  std::function<void()> commit_operators_;
 };
 
 } // namespace

@@ -49,6 +49,8 @@ struct reload_parts {
   std::function<result<node_policy_ptr>(const config::server_options&, uint16_t port)> make_policy;
   /// Called when it is in force.
   std::function<void(const node_policy&)> published;
+  /// Opens what operator mode needs of the new options; the function puts it in force.
+  std::function<result<std::function<void()>>(const config::server_options&)> prepare_operators;
   /// The port that clients connect to now.
   std::function<uint16_t()> client_port;
   /// Clients come through this socket from now on, and no more through the old one.

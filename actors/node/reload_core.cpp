@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "config/duration.hpp"
+#include "config/load.hpp"
 #include "config/option_table.hpp"
 #include "protocol/client/go_quote.hpp"
 
@@ -195,6 +196,20 @@ void keep_random_ports(const server_options& current, server_options& next) {
   keep(current.websocket.port, next.websocket.port);
 }
 
+/// The NATS server takes another kind or folder, and from then on has two that know different
+/// accounts. Here only a resolver in memory changes, with its preloaded accounts.
+result<void> check_resolver(const config::resolver_options& before,
+                            const config::resolver_options& after) {
+  using enum config::resolver_kind;
+  if ((before.kind == none) != (after.kind == none))
+    return error{errc::malformed,
+                 "config reload not supported for moving to or from an account resolver"};
+  auto text = [](const config::resolver_options& r) -> std::string {
+    return r.kind == memory ? "MEM" : r.kind == url ? r.url : r.dir;
+  };
+  return refusal("AccountResolver", text(before), text(after));
+}
+
 /// Rules that are more than "live or not".
 result<void> check_special(const option_row& row, const server_options& before,
                            const server_options& after) {
@@ -208,14 +223,6 @@ result<void> check_special(const option_row& row, const server_options& before,
     if (still_there || !after.no_auth_user.empty())
       return refusal("NoAuthUser", before.no_auth_user, after.no_auth_user);
   }
-  if (name == "system_account") {
-    auto named = [](const server_options& o) {
-      return o.system_account.empty() ? std::string(config::default_system_account)
-                                      : o.system_account;
-    };
-    if (named(before) != named(after))
-      return refusal("SystemAccount", before.system_account, after.system_account);
-  }
   if (name == "websocket") {
     // Only what TLS asks for and shows may change; whether there is any stays.
     config::websocket_options others = after.websocket;
@@ -223,11 +230,14 @@ result<void> check_special(const option_row& row, const server_options& before,
     if (others != before.websocket)
       return refusal("Websocket", value_text(row, before), value_text(row, after));
   }
-  bool had_resolver = before.operators.resolver.kind != config::resolver_kind::none;
-  if (name == "resolver"
-      && had_resolver != (after.operators.resolver.kind != config::resolver_kind::none))
-    return error{errc::malformed,
-                 "config reload does not support moving to or from an account resolver"};
+  if (name == "resolver_preload"
+      && after.operators.resolver.kind != config::resolver_kind::memory)
+    return refusal("resolverPreloads", value_text(row, before), value_text(row, after));
+  if (name == "resolver") return check_resolver(before.operators.resolver, after.operators.resolver);
+  if (name == "client_advertise" && !after.client_advertise.empty())
+    if (auto good = config::parse_advertise(after.client_advertise); !good)
+      return error{errc::malformed, "invalid ClientAdvertise value of " + after.client_advertise
+                                      + ", err=" + good.error().context};
   return {};
 }
 

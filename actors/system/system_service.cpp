@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/observe/logger.hpp"
+#include "actors/session/protocol_trace.hpp"
 #include "config/feature_flags.hpp"
 #include "config/version.hpp"
 #include "protocol/headers.hpp"
@@ -125,6 +126,7 @@ void system_service::answer(const std::string& to, std::string payload, content_
   }
   routing::run_on(client_.handle, [self = shared_from_this(), to, headers = std::move(headers),
                                    payload = std::move(payload)](routing::internal_client& c) {
+    self->trace_publish(to, payload);
     c.publish(*self->account_, {.subject = to, .reply = {}, .headers = headers, .body = payload});
   });
 }
@@ -133,6 +135,24 @@ void system_service::answer(const std::string& to, std::string payload, content_
 
 bool system_service::wanted(std::string_view subject) const {
   return account_->shard(reactor::current()->index()).core().has_interest(subject);
+}
+
+/// As clients are traced, when trace_verbose asks for it. What may hold a token is not shown.
+void system_service::trace_publish(std::string_view subject, std::string_view payload) const {
+  const node_policy_ptr policy = parts_.context->policy();
+  if (!policy->options->trace_verbose) return;
+  const std::string what = std::string(subject) + "  " + std::to_string(payload.size());
+  log::trace("SYSTEM - {}", traced_op(trace_in, "PUB", what));
+  if (payload.find("eyJ") != std::string_view::npos) payload = "[REDACTED]";
+  const std::string shown = traced_payload(trace_in, payload, 0, policy->settings);
+  if (!shown.empty()) log::trace("SYSTEM - {}", shown);
+}
+
+/// A request of somebody, without its payload, which may be an account's JWT.
+void system_service::trace_request(const routing::internal_message& m) const {
+  if (!parts_.context->policy()->options->trace_verbose) return;
+  log::trace("SYSTEM - {}", traced_op(trace_out, "MSG", m.subject + ' ' + m.reply + ' '
+                                                          + std::to_string(m.payload.size())));
 }
 
 void system_service::publish_here(routing::account& to, std::string_view subject,
@@ -145,6 +165,7 @@ void system_service::publish_here(routing::account& to, std::string_view subject
   m.subject = subject;
   m.payload = payload;
   m.producer.reactor = reactor::current()->index();
+  trace_publish(subject, payload);
   to.shard(m.producer.reactor).publish(m, nullptr);
 }
 
@@ -316,6 +337,7 @@ void system_service::work_off(size_t index) {
 }
 
 void system_service::on_request(const routing::internal_message& m) {
+  trace_request(m);
   const system_subject what = parse_system_subject(m.subject, parts_.server_id);
   if (what.call == system_call::none || silent_) return;
   if (what.call == system_call::idz) {

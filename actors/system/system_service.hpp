@@ -128,6 +128,8 @@ private:
   // On a session's reactor.
   bool wanted(std::string_view subject) const;
   observe::connection_snapshot with_tag(observe::connection_snapshot client) const;
+  void trace_publish(std::string_view subject, std::string_view payload) const;
+  void trace_request(const routing::internal_message& m) const;
   void publish_here(routing::account& to, std::string_view subject, std::string_view payload);
   void tell_account(routing::account& account);
 
