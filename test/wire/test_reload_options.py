@@ -144,6 +144,12 @@ class Files(ReloadOptionCase):
             port = free_port()
             t.refused(f"prof_port: {port}\n", f"config reload not supported for ProfPort: old=0, new={port}\n")
 
+    def test_prof_block_rate(self):
+        """What it does is in test_profile.py."""
+        with self.running("") as t:
+            t.reload("prof_block_rate: 7\n")
+            self.assertIn("Reloaded: prof_block_rate = 7\n", t.server.log())
+
 
 class Monitoring(ReloadOptionCase):
     def https(self, before, after, go):
@@ -397,6 +403,15 @@ class Tls(ReloadOptionCase):
             t.refused('tls { cert_file: "/nowhere", key_file: "/nowhere" }\n', r".*/nowhere")
 
 
+    def test_ocsp(self):
+        """What it does is in test_ocsp.py: here nothing is to be stapled."""
+        with self.running(tls() + "allow_non_tls: true\n") as t:
+            t.reload(tls() + "allow_non_tls: true\nocsp { mode: never }\n")
+            c = t.raw()
+            c.read_info()
+            c.start_tls(client_context(CA)).send(connect_line() + b"PING\r\n").expect("PONG\r\n")
+
+
 class OperatorMode(ReloadOptionCase):
     def setUp(self):
         self.op, self.a, self.b, self.user, self.system = Operator(), Key(ACCOUNT), Key(ACCOUNT), Key(USER), Key(ACCOUNT)
@@ -471,7 +486,7 @@ class NotBuilt(ReloadOptionCase):
 
     @troupe_only
     def test_all_of_them_at_once(self):
-        config = ('connect_error_reports: 5\nreconnect_error_reports: 5\nprof_block_rate: 7\nocsp_cache: true\nproxy_protocol: true\n'
+        config = ('connect_error_reports: 5\nreconnect_error_reports: 5\nocsp_cache: true\nproxy_protocol: true\n'
                   'cluster { port: -1 }\ngateway { name: a, port: -1 }\nleafnodes { port: -1 }\nmqtt { port: -1 }\n'
                   'jetstream: enabled\nstore_dir: "/nowhere"\ndefault_js_domain { A: b }\n')
         with self.running("") as t:
