@@ -330,6 +330,9 @@ class Switches(ReloadOptionCase):
     def test_no_system_account(self):
         self.fixed("no_system_account", "NoSystemAccount")
 
+    def test_proxy_protocol(self):
+        self.fixed("proxy_protocol", "ProxyProtocol")
+
     def test_allow_non_tls(self):
         self.fixed("allow_non_tls", "AllowNonTLS")
 
@@ -486,7 +489,7 @@ class NotBuilt(ReloadOptionCase):
 
     @troupe_only
     def test_all_of_them_at_once(self):
-        config = ('connect_error_reports: 5\nreconnect_error_reports: 5\nocsp_cache: true\nproxy_protocol: true\n'
+        config = ('connect_error_reports: 5\nreconnect_error_reports: 5\nocsp_cache: true\n'
                   'cluster { port: -1 }\ngateway { name: a, port: -1 }\nleafnodes { port: -1 }\nmqtt { port: -1 }\n'
                   'jetstream: enabled\nstore_dir: "/nowhere"\ndefault_js_domain { A: b }\n')
         with self.running("") as t:
