@@ -13,11 +13,14 @@
 
 #include <algorithm>
 #include <ctime>
+#include <exception>
 #include <list>
 #include <optional>
 #include <thread>
 #include <type_traits>
 #include <utility>
+
+#include "actors/observe/logger.hpp"
 
 namespace troupe::http {
 
@@ -212,6 +215,7 @@ struct monitor_server::impl {
   result<void> listen();
   void accept();
   void admit(tcp::socket socket);
+  void run();
 
   monitor_config config;
   handler answer;
@@ -248,8 +252,8 @@ void monitor_server::impl::accept() {
   acceptor.async_accept([this](error_code ec, tcp::socket socket) {
     if (!acceptor.is_open()) return;
     if (!ec) {
-      admit(std::move(socket));
-      return accept();
+      accept(); // first, for what the new one throws ends its own connection only
+      return admit(std::move(socket));
     }
     // Out of descriptors, most likely: look again a little later.
     retry.expires_after(std::chrono::milliseconds{100});
@@ -257,6 +261,18 @@ void monitor_server::impl::accept() {
       if (!stopped) accept();
     });
   });
+}
+
+/// What a page or a connection throws ends that connection; the monitor goes on.
+void monitor_server::impl::run() {
+  for (;;) {
+    try {
+      context.run();
+      return;
+    } catch (const std::exception& e) {
+      log::error("Monitoring: a request failed: {}", e.what());
+    }
+  }
 }
 
 void monitor_server::impl::admit(tcp::socket socket) {
@@ -297,7 +313,7 @@ monitor_server::~monitor_server() { stop(); }
 result<void> monitor_server::start() {
   if (auto good = impl_->listen(); !good) return good;
   impl_->accept();
-  impl_->thread = std::thread([this] { impl_->context.run(); });
+  impl_->thread = std::thread([this] { impl_->run(); });
   return {};
 }
 

@@ -132,7 +132,13 @@ void listener_actor::stop() {
 }
 
 void listener_actor::on_io(uint32_t) {
-  for (int i = 0; i < accepts_per_event && accept_one(); ++i) {
+  try {
+    for (int i = 0; i < accepts_per_event && accept_one(); ++i) {
+    }
+  } catch (...) {
+    // Its address is free when another takes its place.
+    stop();
+    end_with(error_of(std::current_exception()));
   }
 }
 

@@ -115,7 +115,6 @@ struct node::parts {
   std::shared_ptr<system_service> system_account;  // nullptr: there is none
   std::vector<hub_handle> hubs;
   node_handle root;
-  caf::actor signals;
   std::promise<int> stopped;
   std::atomic<uint16_t> port{0};
   uint16_t websocket_port = 0;
@@ -243,9 +242,13 @@ result<void> node::parts::build_context() {
     shards->exchanges.push_back(
       std::make_shared<routing::exchange>(drivers->at(static_cast<reactor_index>(i))));
   shards->use_cache = !options.disable_sublist_cache;
-  shards->on_spawned = [this](const routing::shard_handle& shard) {
+  shards->on_spawned = [this](const routing::shard_handle& shard, const std::string& name) {
     // The first ones come before the root, which finds them in its parts.
-    if (root) caf::anon_send(root, shard_started{shard});
+    if (root) caf::anon_send(root, shard_started{shard, name});
+  };
+  shards->on_ending = [this](const routing::shard_handle& shard) {
+    // As urgent as the word of its end, so that it comes first.
+    if (root) caf::anon_send<caf::message_priority::high>(root, shard_ending{shard});
   };
   c.accounts = std::make_shared<routing::account_directory>(std::move(shards));
   c.accounts->apply(options, c.policy()->system_account);
@@ -402,9 +405,11 @@ result<void> node::start() {
 
   node_parts parts;
   parts.context = p_->context;
-  parts.shards = global->shard_handles();
-  if (p_->system_account)
-    for (const auto& shard : p_->system_account->shards()) parts.shards.push_back(shard);
+  for (const routing::account_ptr& account : p_->context->accounts->all()) {
+    const auto shards = account->shard_handles();
+    for (size_t r = 0; r < shards.size(); ++r)
+      parts.shards.push_back({shards[r], account->shard_name(r)});
+  }
   parts.hubs = p_->hubs;
   parts.spawn_listener = [p = p_.get()] { return p->spawn_listener(); };
   parts.adopt_listener = [p = p_.get()](bound_socket s) { return p->adopt_listener(std::move(s)); };
@@ -412,12 +417,14 @@ result<void> node::start() {
   p_->add_websocket_listener(parts);
   parts.reload = p_->make_reload_parts();
   parts.system_account = p_->system_account;
-  parts.on_stopped = [p = p_.get()](int code) {
-    caf::anon_send_exit(p->signals, caf::exit_reason::user_shutdown);
-    p->stopped.set_value(code);
+  parts.on_stopped = [p = p_.get()](int code) { p->stopped.set_value(code); };
+  parts.spawn_signals = [home = &p_->drivers->at(0)](const node_handle& root) -> caf::actor {
+    return spawn_pinned<signal_source>(*home, root);
   };
   p_->root = p_->system->spawn<node_actor>(std::move(parts));
-  p_->signals = spawn_pinned<signal_source>(p_->drivers->at(0), p_->root);
+  p_->drivers->hear_failures([root = p_->root](reactor_index r, const char* where, const char* what) {
+    caf::anon_send(root, reactor_failed{r, std::string(where) + ": " + what});
+  });
   p_->drivers->start();
   p_->watch_staples(*p_->context->policy());
   p_->started = true;
@@ -437,11 +444,11 @@ void node::finish() {
   p_->renewals->close();
   if (p_->system_account) p_->system_account->close();
   p_->hubs.clear();
-  p_->root = nullptr;
-  p_->signals = nullptr;
   p_->system->await_all_actors_done();
   if (p_->staples) p_->staples->stop();
   p_->drivers->stop();
+  p_->drivers->hear_failures(nullptr);
+  p_->root = nullptr;
   p_->context->events = nullptr;
   p_->system_account = nullptr;
   p_->system.reset();
@@ -521,10 +528,6 @@ result<observe::actor_snapshot> node::actors() {
   self->request(p_->root, answer_within, describe_query{}).receive(
     [&](const actor_report_ptr& r) { answer = *r; },
     [&](const caf::error& e) { answer = no_answer(e, *p_->system); });
-  if (!answer) return answer;
-  self->request(p_->signals, answer_within, describe_query{}).receive(
-    [&](const actor_report_ptr& r) { answer->children.push_back(*r); },
-    [](const caf::error&) {});  // it ends a moment before the node
   return answer;
 }
 

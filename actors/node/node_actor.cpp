@@ -17,8 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr size_t listener_restarts = 5;
-constexpr nanos listener_window = 1min;
+constexpr size_t most_restarts = 5;
+constexpr nanos restart_window = 1min;
 constexpr nanos stop_check_every = 2ms;
 constexpr nanos stop_patience = 3s;
 
@@ -27,20 +27,32 @@ constexpr nanos stop_patience = 3s;
 node_actor::node_actor(caf::actor_config& cfg, node_parts parts)
     : node_handle::base(cfg),
       parts_(std::move(parts)),
-      listener_budget_(listener_restarts, listener_window),
+      listener_budget_(most_restarts, restart_window),
+      signals_budget_(most_restarts, restart_window),
       started_(std::chrono::steady_clock::now()),
       random_(std::random_device{}()) {
   set_down_handler([this](caf::down_msg& msg) { on_down(msg); });
 }
 
 node_actor::behavior_type node_actor::make_behavior() {
-  for (auto& shard : parts_.shards) monitor(shard);
-  for (auto& hub : parts_.hubs) monitor(hub);
+  for (const shard_started& s : parts_.shards) watch_over(s.shard, s.name);
+  for (size_t i = 0; i < parts_.hubs.size(); ++i)
+    watch_over(parts_.hubs[i], "clients of reactor " + std::to_string(i));
   if (parts_.listener) monitor(parts_.listener);
   for (further_listener& l : parts_.more_listeners) monitor(l.handle);
+  if (parts_.system_account)
+    watch_over(parts_.system_account->client(), "client of the system account");
+  spawn_signals();
   return {
     [this](const signal_event& e) { on_signal(e.number); },
-    [this](const shard_started& what) { monitor(what.shard); },
+    [this](const shard_started& what) { watch_over(what.shard, what.name); },
+    [this](const shard_ending& what) {
+      demonitor(what.shard.address());
+      essential_.erase(what.shard.address());
+    },
+    [this](const reactor_failed& what) {
+      fail("Reactor " + std::to_string(what.reactor) + " failed: " + what.why);
+    },
     [this](const listener_moved& what) { move_listener(what.socket); },
     [this](const reload_request&) { return reload(); },
     [this](const lame_duck_step&) { lame_duck_tick(); },
@@ -50,7 +62,22 @@ node_actor::behavior_type node_actor::make_behavior() {
   };
 }
 
+template <class Handle>
+void node_actor::watch_over(const Handle& essential, std::string name) {
+  monitor(essential);
+  essential_.emplace(essential.address(), std::move(name));
+}
+
+void node_actor::spawn_signals() {
+  if (!parts_.spawn_signals) return;
+  signals_ = parts_.spawn_signals(caf::actor_cast<node_handle>(ctrl()));
+  monitor(signals_);
+}
+
 void node_actor::on_exit() {
+  essential_.clear();
+  parts_.spawn_signals = nullptr;
+  signals_ = nullptr;
   parts_.shards.clear();
   parts_.hubs.clear();
   parts_.listener = nullptr;
@@ -100,12 +127,32 @@ void node_actor::on_down(const caf::down_msg& msg) {
   for (further_listener& l : parts_.more_listeners)
     if (l.handle && msg.source == l.handle.address())
       return replace_listener(msg, l.what, l.handle, l.spawn);
-  // The shards of an account that is no more end by order.
-  if (msg.reason == caf::exit_reason::user_shutdown) return;
+  if (signals_ && msg.source == signals_.address()) return restart_signals(msg);
+  if (reloader_ && msg.source == reloader_.address()) {
+    // The next reload makes another.
+    last_error_ = "reload: " + system().render(msg.reason);
+    log::error("The reload failed: {}", system().render(msg.reason));
+    reloader_ = nullptr;
+    return;
+  }
   // A reactor's shard or hub holds the state of its connections: without it the node cannot go on.
-  last_error_ = system().render(msg.reason);
-  log::fatal("Essential actor ended: {}, stopping", last_error_);
+  if (auto it = essential_.find(msg.source); it != essential_.end())
+    fail("Essential actor ended: " + it->second + ": " + system().render(msg.reason));
+}
+
+void node_actor::fail(const std::string& why) {
+  if (state_ == state::stopping || state_ == state::stopped) return;
+  last_error_ = why;
+  log::fatal("{}, stopping", why);
   stop(1);
+}
+
+void node_actor::restart_signals(const caf::down_msg& msg) {
+  last_error_ = "signals: " + system().render(msg.reason);
+  log::error("Signals are not received any more: {}", system().render(msg.reason));
+  if (!signals_budget_.spend(std::chrono::steady_clock::now() - started_))
+    return fail("The receiver of signals failed too often");
+  spawn_signals();
 }
 
 void node_actor::replace_listener(const caf::down_msg& msg, const std::string& what,
@@ -137,7 +184,7 @@ void node_actor::stop_listening_all() {
 bool node_actor::reloader() {
   if (!parts_.reload || state_ == state::stopping || state_ == state::stopped) return false;
   if (!reloader_)
-    reloader_ = spawn<caf::detached + caf::hidden>(reload_actor, parts_.reload);
+    reloader_ = spawn<caf::detached + caf::hidden + caf::monitored>(reload_actor, parts_.reload);
   return true;
 }
 
@@ -239,12 +286,13 @@ void node_actor::finish() {
   state_ = state::stopped;
   if (parts_.system_account) parts_.system_account->end_client();
   for (auto& hub : parts_.hubs) send_exit(hub, caf::exit_reason::user_shutdown);
-  for (auto& shard : parts_.shards) send_exit(shard, caf::exit_reason::user_shutdown);
+  for (auto& s : parts_.shards) send_exit(s.shard, caf::exit_reason::user_shutdown);
   if (parts_.context->accounts) parts_.context->accounts->close();
   if (parts_.listener) send_exit(parts_.listener, caf::exit_reason::user_shutdown);
   for (further_listener& l : parts_.more_listeners)
     send_exit(l.handle, caf::exit_reason::user_shutdown);
   if (reloader_) send_exit(reloader_, caf::exit_reason::user_shutdown);
+  if (signals_) send_exit(signals_, caf::exit_reason::user_shutdown);
   log::info("Server Exiting..");
   if (parts_.on_stopped) parts_.on_stopped(exit_code_);
   quit();
@@ -259,12 +307,12 @@ caf::result<actor_report_ptr> node_actor::describe() {
   tree->state = state_ == state::running     ? "running"
                 : state_ == state::lame_duck ? "lame duck"
                                              : "stopping";
-  tree->restarts = listener_budget_.total();
+  tree->restarts = listener_budget_.total() + signals_budget_.total();
   tree->last_error = last_error_;
   tree->uptime = std::chrono::steady_clock::now() - started_;
   auto promise = make_response_promise<actor_report_ptr>();
   auto left = std::make_shared<size_t>(parts_.hubs.size() + parts_.more_listeners.size()
-                                       + (parts_.listener ? 1 : 0));
+                                       + (parts_.listener ? 1 : 0) + (signals_ ? 1 : 0));
   auto add = [=](const actor_report_ptr& child) mutable {
     tree->children.push_back(*child);
     if (--*left == 0) promise.deliver(tree);
@@ -276,6 +324,7 @@ caf::result<actor_report_ptr> node_actor::describe() {
   if (parts_.listener) request(parts_.listener, 2s, describe_query{}).then(add, missing);
   for (auto& l : parts_.more_listeners) request(l.handle, 2s, describe_query{}).then(add, missing);
   for (auto& hub : parts_.hubs) request(hub, 2s, describe_query{}).then(add, missing);
+  if (signals_) request(signals_, 2s, describe_query{}).then(add, missing);
   return promise;
 }
 

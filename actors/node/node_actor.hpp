@@ -9,6 +9,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +18,7 @@
 #include "actors/node/lame_duck_core.hpp"
 #include "actors/node/listener.hpp"
 #include "actors/node/reload_actor.hpp"
-#include "actors/node/supervision.hpp"
+#include "actors/reactor/restart_budget.hpp"
 #include "actors/reactor/driver_pool.hpp"
 #include "actors/routing/shard_actor.hpp"
 #include "actors/session/node_context.hpp"
@@ -34,6 +35,16 @@ struct signal_event {
 /// An account got a shard: the root monitors it from now on.
 struct shard_started {
   routing::shard_handle shard;
+  std::string name;  // for the log
+};
+/// A shard is ended by order.
+struct shard_ending {
+  routing::shard_handle shard;
+};
+/// Something that no actor answers for threw on a reactor.
+struct reactor_failed {
+  reactor_index reactor;
+  std::string why;
 };
 /// A reload opened a socket that clients come through from now on.
 struct listener_moved {
@@ -49,6 +60,8 @@ using node_handle = caf::typed_actor<
   caf::reacts_to<signal_event>,
   // A new part of the tree.
   caf::reacts_to<shard_started>,
+  caf::reacts_to<shard_ending>,
+  caf::reacts_to<reactor_failed>,
   caf::reacts_to<listener_moved>,
   // As SIGHUP, but whoever asks hears how it went.
   caf::replies_to<reload_request>::with<reload_answer>,
@@ -69,7 +82,7 @@ struct further_listener {
 /// What the node is made of; filled before the actor starts.
 struct node_parts {
   std::shared_ptr<node_context> context;
-  std::vector<routing::shard_handle> shards;
+  std::vector<shard_started> shards;
   std::vector<hub_handle> hubs;
   /// Makes a listener on the client address; nullptr without one (tests).
   std::function<result<listener_handle>()> spawn_listener;
@@ -77,6 +90,8 @@ struct node_parts {
   std::function<listener_handle(bound_socket)> adopt_listener;
   listener_handle listener;
   std::vector<further_listener> more_listeners;
+  /// Makes what turns the process's signals into messages; nullptr without it (tests).
+  std::function<caf::actor(const node_handle&)> spawn_signals;
   /// Called once, from the actor, when everything below it is gone. The argument: exit code.
   std::function<void(int)> on_stopped;
   /// What a reload works on; nullptr: it is refused.
@@ -97,7 +112,12 @@ protected:
 private:
   enum class state : uint8_t { running, lame_duck, stopping, stopped };
 
+  template <class Handle>
+  void watch_over(const Handle& essential, std::string name);
   void on_signal(int number);
+  void spawn_signals();
+  void restart_signals(const caf::down_msg& msg);
+  void fail(const std::string& why);
   void on_down(const caf::down_msg& msg);
   void replace_listener(const caf::down_msg& msg, const std::string& what, listener_handle& listener,
                         const std::function<result<listener_handle>()>& spawn);
@@ -123,7 +143,9 @@ private:
   lame_duck_core::step step_{};
   size_t next_hub_ = 0;
   bool closing_begun_ = false;
-  restart_budget listener_budget_;
+  restart_budget listener_budget_, signals_budget_;
+  caf::actor signals_;
+  std::map<caf::actor_addr, std::string> essential_;  // whose end ends the node: their names
   std::string last_error_;
   std::chrono::steady_clock::time_point started_;
   uint64_t random_;
@@ -133,6 +155,8 @@ private:
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::signal_event)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::shard_started)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::shard_ending)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::reactor_failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::listener_moved)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_step)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::end_announced)

@@ -47,6 +47,7 @@ struct alignas(64) reactor_counters {
   per_kind stale_connections; // closed because they did not answer PING
   relaxed_u64 stalls;         // times a producer was held back
   relaxed_u64 auth_errors;
+  relaxed_u64 failures;       // things that a shard could not do and left out
 
   relaxed_i64 connections;       // open now
   relaxed_u64 total_connections; // ever accepted

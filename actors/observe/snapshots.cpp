@@ -29,6 +29,7 @@ reactor_snapshot& reactor_snapshot::operator+=(const reactor_snapshot& x) {
   add(stale_connections, x.stale_connections);
   stalls += x.stalls;
   auth_errors += x.auth_errors;
+  failures += x.failures;
   connections += x.connections;
   total_connections += x.total_connections;
   subscriptions += x.subscriptions;
@@ -47,6 +48,7 @@ reactor_snapshot snapshot_of(const reactor_counters& c, unsigned index) {
   s.stale_connections = read(c.stale_connections);
   s.stalls = c.stalls.load();
   s.auth_errors = c.auth_errors.load();
+  s.failures = c.failures.load();
   s.connections = c.connections.load();
   s.total_connections = c.total_connections.load();
   s.subscriptions = c.subscriptions.load();

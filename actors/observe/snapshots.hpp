@@ -94,6 +94,7 @@ struct reactor_snapshot {
   kind_counts stale_connections;
   uint64_t stalls = 0;
   uint64_t auth_errors = 0;
+  uint64_t failures = 0;
   int64_t connections = 0;
   uint64_t total_connections = 0;
   int64_t subscriptions = 0;

@@ -60,6 +60,11 @@ void driver_pool::wake_if_asleep(reactor& r) {
   if (drivers_[r.driver().load()]->asleep.load()) r.wake();
 }
 
+void driver_pool::tell_failure(reactor_index r, const char* where, const char* what) {
+  log::error("Reactor {}: {}: {}", r, where, what);
+  if (on_failure_) on_failure_(r, where, what);
+}
+
 void driver_pool::wake(driver& d) {
   d.signal.fetch_add(1);
   d.signal.notify_all();

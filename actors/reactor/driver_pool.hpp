@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -32,6 +33,11 @@ public:
   ~driver_pool();
 
   void attach(caf::actor_system& sys);
+  /// Told, on the reactor's thread, of what a handler threw and did not catch: what it left undone
+  /// is unknown, so whoever owns the node stops it. Before `start`.
+  using failure_listener = std::function<void(reactor_index, const char* where, const char* what)>;
+  void hear_failures(failure_listener listener) { on_failure_ = std::move(listener); }
+  void tell_failure(reactor_index r, const char* where, const char* what);
   void start();
   /// Ends the threads after their current turn. Actors must be gone by then.
   void stop();
@@ -80,6 +86,7 @@ private:
   void rebalance(driver& d);
   void wake(driver& d);
 
+  failure_listener on_failure_;
   std::vector<std::unique_ptr<reactor>> reactors_;
   std::vector<std::unique_ptr<driver>> drivers_;
   std::vector<link> links_;

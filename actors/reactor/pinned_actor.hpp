@@ -5,12 +5,28 @@
 
 #include <caf/actor_config.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/error.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/sec.hpp>
 #include <caf/typed_event_based_actor.hpp>
+
+#include <exception>
+#include <string>
 
 #include "actors/reactor/reactor.hpp"
 
 namespace troupe {
+
+/// What an actor ends of whose handler threw: its supervisor tells the words in the log.
+inline caf::error error_of(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    return caf::make_error(caf::sec::runtime_error, std::string(e.what()));
+  } catch (...) {
+    return caf::make_error(caf::sec::runtime_error, std::string("unknown exception"));
+  }
+}
 
 /// `Base` is event_based_actor or a typed_event_based_actor. Construct through `spawn_pinned`.
 template <class Base>
@@ -19,7 +35,9 @@ public:
   using super = Base;
 
   explicit pinned(caf::actor_config& cfg)
-      : super(cfg), home_(static_cast<reactor&>(*cfg.host)) {}
+      : super(cfg), home_(static_cast<reactor&>(*cfg.host)) {
+    this->set_exception_handler([](std::exception_ptr& failure) { return error_of(failure); });
+  }
 
   using super::enqueue;
   void enqueue(caf::mailbox_element_ptr x, caf::execution_unit*) override {
@@ -35,6 +53,13 @@ public:
   caf::resumable::subtype_t subtype() const override { return caf::resumable::io_actor; }
 
   reactor& home() const { return home_; }
+
+protected:
+  /// Ends it with this reason; from where its reactor calls it outside of its message handlers.
+  void end_with(caf::error why) {
+    this->enqueue(nullptr, caf::make_message_id(),
+                  caf::make_message(caf::exit_msg{this->address(), std::move(why)}), &home_);
+  }
 
 private:
   reactor& home_;

@@ -11,6 +11,7 @@
 
 #include <bit>
 #include <cerrno>
+#include <exception>
 #include <system_error>
 
 #include "actors/reactor/driver_pool.hpp"
@@ -113,7 +114,8 @@ void reactor::tell_link_waiters() {
     if (target >= link_waiters_.size()) continue;
     std::vector<link_waiter*> list;
     list.swap(link_waiters_[target]);
-    for (link_waiter* waiter : list) waiter->link_opened(target);
+    for (link_waiter* waiter : list)
+      contained("link", [&] { waiter->link_opened(target); });
   }
 }
 
@@ -213,12 +215,23 @@ void reactor::publish_now() {
   }
 }
 
+template <class F>
+void reactor::contained(const char* where, F&& call) {
+  try {
+    call();
+  } catch (const std::exception& e) {
+    pool_.tell_failure(index_, where, e.what());
+  } catch (...) {
+    pool_.tell_failure(index_, where, "unknown exception");
+  }
+}
+
 bool reactor::run_hooks(std::vector<turn_hook*>& list, std::vector<turn_hook*>& spare) {
   if (list.empty()) return false;
   list.swap(spare);
   for (turn_hook* hook : spare) {
     hook->queued = false;
-    hook->at_turn_end();
+    contained("end of a turn", [hook] { hook->at_turn_end(); });
   }
   spare.clear();
   return true;
@@ -228,7 +241,7 @@ void reactor::flush_all_early() {
   publish_now();  // interest first: the flush may carry a PONG
   for (size_t i = 0; i < early_.size(); ++i) {
     early_[i]->queued_early = false;
-    early_[i]->at_turn_end();
+    contained("early flush", [hook = early_[i]] { hook->at_turn_end(); });
   }
   early_.clear();
 }
@@ -244,7 +257,7 @@ bool reactor::poll(int timeout_ms, std::atomic<bool>* asleep) {
     if (index == wake_slot && generation == 0) continue;
     // A handler closed earlier in this loop has left its slot: the event is stale.
     if (slots_[index].generation == generation && slots_[index].handler)
-      slots_[index].handler->on_io(events[i].events);
+      contained("socket", [&] { slots_[index].handler->on_io(events[i].events); });
   }
   return n > 0;
 }
@@ -255,7 +268,7 @@ bool reactor::turn(int timeout_ms, std::atomic<bool>* asleep) {
   if (worked) run_jobs();
   worked |= poll(worked ? 0 : timeout_ms, asleep);
   if (began == nanos::zero()) began = now_;
-  worked |= timers_.advance(now_) > 0;
+  contained("timer", [&] { worked |= timers_.advance(now_) > 0; });
   if (has_work()) run_jobs();
   finish_turn(began, worked);
   return worked;
@@ -265,7 +278,7 @@ bool reactor::turn_without_sockets() {
   now_ = steady_now();
   bool worked = has_work();
   if (worked) run_jobs();
-  worked |= timers_.advance(now_) > 0;
+  contained("timer", [&] { worked |= timers_.advance(now_) > 0; });
   finish_turn(now_, worked);
   return worked;
 }

@@ -174,7 +174,10 @@ private:
     hook.queued = true;
     list.push_back(&hook);
   }
-  static bool run_hooks(std::vector<turn_hook*>& list, std::vector<turn_hook*>& spare);
+  /// Nothing that a handler throws may end the thread, or what others have to do in this turn.
+  template <class F>
+  void contained(const char* where, F&& call);
+  bool run_hooks(std::vector<turn_hook*>& list, std::vector<turn_hook*>& spare);
   size_t take_inbox();
   void run_jobs();
   void tell_link_waiters();

@@ -109,7 +109,7 @@ void account::spawn() {
   }
   ready_.store(true, std::memory_order_release);
   if (env_->on_spawned)
-    for (const shard_handle& handle : peers->shards) env_->on_spawned(handle);
+    for (size_t r = 0; r < peers->shards.size(); ++r) env_->on_spawned(peers->shards[r], shard_name(r));
   // Somebody still had a last word: it goes nowhere, and nobody waits for these.
   if (closed_) end_shards();
 }
@@ -121,8 +121,15 @@ void account::close() {
 }
 
 void account::end_shards() {
-  for (const shard_handle& handle : shard_handles())
+  std::vector<shard_handle> ending;
+  {
+    std::lock_guard lock(mutex_);
+    ending.swap(handles_);
+  }
+  for (const shard_handle& handle : ending) {
+    if (env_->on_ending) env_->on_ending(handle);
     caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  }
 }
 
 account_ptr account_directory::get(const std::string& name, bool is_system) {

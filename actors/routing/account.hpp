@@ -59,7 +59,9 @@ struct shard_environment {
     return r < exchanges.size() ? exchanges[r].get() : nullptr;
   }
   /// Told about each new shard, on the thread that needed it: whoever supervises monitors it.
-  std::function<void(const shard_handle&)> on_spawned;
+  std::function<void(const shard_handle&, const std::string& name)> on_spawned;
+  /// Told before a shard is ended by order: that is no failure.
+  std::function<void(const shard_handle&)> on_ending;
 };
 
 class account : public std::enable_shared_from_this<account> {
@@ -104,6 +106,10 @@ public:
     return ready_.load(std::memory_order_acquire) ? shards_[r] : nullptr;
   }
   std::vector<shard_handle> shard_handles() const;
+  /// What the log calls its shard on a reactor.
+  std::string shard_name(size_t reactor) const {
+    return "shard of account " + name() + " on reactor " + std::to_string(reactor);
+  }
 
   /// A session binds to it or leaves it.
   void enter() {

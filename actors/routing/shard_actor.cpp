@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <exception>
+#include <stdexcept>
+#include <utility>
 
+#include "actors/observe/logger.hpp"
 #include "actors/routing/exchange.hpp"
 #include "actors/routing/message_trace.hpp"
 #include "actors/routing/untaken_watch.hpp"
@@ -15,6 +19,7 @@ namespace {
 
 /// A message whose picked queue member has just gone is passed on at most so often.
 constexpr uint8_t max_hops = 8;
+constexpr size_t interest_repeats = 5;
 
 uint64_t next_random(uint64_t& state) {
   state += 0x9e3779b97f4a7c15;
@@ -42,7 +47,12 @@ shard_actor::shard_actor(caf::actor_config& cfg, std::shared_ptr<const account_i
       outgoing_(home().pool().size()),
       contributors_(home().pool().size()),
       queue_targets_(home().pool().size()),
-      random_((uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {}
+      random_((uint64_t{std::random_device{}()} << 32) | std::random_device{}()),
+      interest_budget_(interest_repeats, std::chrono::minutes(1)) {}
+
+std::string shard_actor::label() const {
+  return "Shard of account " + account_->name + " on reactor " + std::to_string(home().index());
+}
 
 shard_actor::behavior_type shard_actor::make_behavior() {
   return {
@@ -50,9 +60,8 @@ shard_actor::behavior_type shard_actor::make_behavior() {
       peers_ = peers;
       if (core_.has_interest_changes()) publish_at_turn_end();
     },
-    [this](const interest_batch_ptr& batch) {
-      for (const interest_change& change : batch->changes) core_.apply(batch->from, change);
-    },
+    [this](const interest_batch_ptr& batch) { take_interest(*batch); },
+    [this](const interest_wanted& what) { send_all_interest(what.by); },
     [this](const delivery_batch_ptr& batch) { take_batch(*batch); },
   };
 }
@@ -95,6 +104,8 @@ void shard_actor::unsubscribe_all(std::span<subscription* const> subs) {
 // -- publishing ------------------------------------------------------------------------------------
 
 bool shard_actor::publish(const message& m, producer* from, const request_chain* chain) {
+  if (queue_target_set_) [[unlikely]]
+    forget_queue_targets();
   const match_result& r = core_.match(m.subject);
   bool delivered = deliver_plain(r, m);
   for (const queue_match& q : r.queues) delivered |= deliver_queue(q, m, 0);
@@ -208,6 +219,39 @@ void shard_actor::remove_expired() {
 
 // -- between reactors ------------------------------------------------------------------------------
 
+/// What a peer said and could not be taken over in full is asked for anew: nobody would miss the
+/// messages that half of it leaves out.
+void shard_actor::take_interest(const interest_batch& batch) {
+  try {
+    if (batch.whole) core_.forget(batch.from);
+    for (const interest_change& change : batch.changes) core_.apply(batch.from, change);
+  } catch (const std::exception& e) {
+    counters_->failures.add(1);
+    log::error("{}: the interest of reactor {} is asked for anew: {}", label(), batch.from, e.what());
+    if (!peers_ || !interest_budget_.spend(home().now())) throw;
+    core_.forget(batch.from);
+    caf::anon_send(peers_->shards[batch.from], interest_wanted{home().index()});
+  }
+}
+
+void shard_actor::send_all_interest(reactor_index to) {
+  if (!peers_ || to >= peers_->shards.size()) return;
+  auto batch = std::make_shared<interest_batch>();
+  batch->from = home().index();
+  batch->changes = core_.all_local_interest();
+  batch->whole = true;
+  caf::anon_send(peers_->shards[to], interest_batch_ptr(std::move(batch)));
+}
+
+/// Left by a call that failed; the names are gone.
+void shard_actor::forget_queue_targets() {
+  for (remote_delivery& how : queue_targets_) {
+    how.queues.clear();
+    how.hops = 0;
+  }
+  queue_target_set_ = 0;
+}
+
 void shard_actor::note_remote_queue(reactor_index target, std::string_view queue, uint8_t hops) {
   remote_delivery& how = queue_targets_[target];
   how.queues.push_back(queue);
@@ -257,6 +301,15 @@ void shard_actor::publish_at_turn_end() {
 }
 
 void shard_actor::at_turn_end() {
+  try {
+    publish_gathered();
+  } catch (const std::exception& e) {
+    // Interest or messages were lost on their way: the reactor ends the node.
+    throw std::runtime_error(label() + ": " + e.what());
+  }
+}
+
+void shard_actor::publish_gathered() {
   const caf::strong_actor_ptr until_done = std::move(until_published_);
   until_published_ = nullptr;
   if (!expired_.empty()) remove_expired();
@@ -289,25 +342,38 @@ void shard_actor::send_batch(reactor_index target) {
   list.swap(contributors_[target]);
 }
 
+/// A message that cannot be delivered is left out: the shard, and what else came, stay.
 void shard_actor::take_batch(delivery_batch& batch) {
   batch.for_each([this](const message& m, const remote_delivery& how) {
-    const match_result& r = core_.match(m.subject);
-    bool taken = how.plain && deliver_plain(r, m);
-    if (!how.queues.empty()) taken |= take_queues(m, r, how);
-    if (m.watch && taken) [[unlikely]]
-      m.watch->took();
-    if (queue_target_set_)
-      forward(m, 0, nullptr, taken);
-    else if (m.wants_untaken && !taken && exchange_)
-      exchange_->untaken({m.producer, std::string(m.subject), std::string(m.reply), {}});
+    try {
+      take_message(m, how);
+    } catch (const std::exception& e) {
+      counters_->failures.add(1);
+      log::error("{}: a message is left out: {}", label(), e.what());
+      forget_queue_targets();
+      // Somebody may have got it: nobody says that nobody did.
+      if (m.watch) m.watch->took();
+    }
     if (m.watch && m.watch->leave() && exchange_) [[unlikely]]
       exchange_->untaken(m.watch->request());
-    if (!expired_.empty()) remove_expired();
-    if (m.trace) [[unlikely]] end_trace(*m.trace);
-    home().run_early_flushes();
   });
   if (exchange_) exchange_->publish_answers();
   settle_link(batch);
+}
+
+void shard_actor::take_message(const message& m, const remote_delivery& how) {
+  const match_result& r = core_.match(m.subject);
+  bool taken = how.plain && deliver_plain(r, m);
+  if (!how.queues.empty()) taken |= take_queues(m, r, how);
+  if (m.watch && taken) [[unlikely]]
+    m.watch->took();
+  if (queue_target_set_)
+    forward(m, 0, nullptr, taken);
+  else if (m.wants_untaken && !taken && exchange_)
+    exchange_->untaken({m.producer, std::string(m.subject), std::string(m.reply), {}});
+  if (!expired_.empty()) remove_expired();
+  if (m.trace) [[unlikely]] end_trace(*m.trace);
+  home().run_early_flushes();
 }
 
 /// For the groups of which this reactor was picked; whether a member here took it.

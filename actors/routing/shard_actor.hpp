@@ -16,6 +16,7 @@
 #include "actors/observe/snapshots.hpp"
 #include "actors/reactor/driver_pool.hpp"
 #include "actors/reactor/pinned_actor.hpp"
+#include "actors/reactor/restart_budget.hpp"
 #include "actors/routing/delivery_batch.hpp"
 #include "actors/routing/message.hpp"
 #include "actors/routing/shard_core.hpp"
@@ -29,6 +30,11 @@ struct request_chain;
 struct interest_batch {
   reactor_index from;
   std::vector<interest_change> changes;
+  bool whole = false;  // all there is: what was said before does not count
+};
+/// A shard could not take over what another said: it wants all of it again.
+struct interest_wanted {
+  reactor_index by;
 };
 struct shard_peers;
 
@@ -42,6 +48,7 @@ using shard_handle = caf::typed_actor<
   caf::reacts_to<shard_peers_ptr>,
   // Another reactor's interest began, ended or changed its weight.
   caf::reacts_to<interest_batch_ptr>,
+  caf::reacts_to<interest_wanted>,
   // Messages for subscribers here.
   caf::reacts_to<delivery_batch_ptr>>;
 
@@ -52,6 +59,7 @@ struct shard_peers {
 } // namespace troupe::routing
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::interest_batch_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::interest_wanted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::delivery_batch_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::shard_peers_ptr)
 
@@ -118,6 +126,7 @@ private:
   bool deliver_to_member(const queue_match& q, const message& m, uint64_t start);
   bool deliver_one(subscription& sub, const message& m);
   void publish_at_turn_end();
+  void publish_gathered();
   void remove_expired();
   void forget_expired(const subscription* sub);
   bool publish_to_services(const message& m, uint64_t plain_targets, bool delivered, producer* from,
@@ -127,7 +136,12 @@ private:
   void note_remote_queue(reactor_index target, std::string_view queue, uint8_t hops);
   void forward(const message& m, uint64_t plain_targets, producer* from, bool taken);
   delivery_batch& batch_for(reactor_index target);
+  void take_interest(const interest_batch& batch);
+  void send_all_interest(reactor_index to);
   void take_batch(delivery_batch& batch);
+  void take_message(const message& m, const remote_delivery& how);
+  void forget_queue_targets();
+  std::string label() const;
   bool take_queues(const message& m, const match_result& r, const remote_delivery& how);
   void settle_link(const delivery_batch& batch);
   void send_batch(reactor_index target);
@@ -146,6 +160,7 @@ private:
   uint64_t queue_target_set_ = 0;
   std::vector<subscription*> expired_;
   uint64_t random_;
+  restart_budget interest_budget_;  // how often it may ask for a peer's interest anew
 };
 
 } // namespace troupe::routing

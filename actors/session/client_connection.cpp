@@ -108,9 +108,13 @@ void client_connection::arm_core_timer() {
 
 void client_connection::core_timer_fired(void* self, nanos now) {
   auto& c = *static_cast<client_connection*>(self);
-  if (c.state_ != state::open) return;
-  if (c.core_.deadline() <= now) c.core_.on_deadline(now);
-  if (c.state_ == state::open) c.arm_core_timer();
+  c.contained([&] { c.on_core_timer(now); });
+}
+
+void client_connection::on_core_timer(nanos now) {
+  if (state_ != state::open) return;
+  if (core_.deadline() <= now) core_.on_deadline(now);
+  if (state_ == state::open) arm_core_timer();
 }
 
 void client_connection::arm_flow_timer() {
@@ -127,23 +131,39 @@ void client_connection::arm_flow_timer() {
 
 void client_connection::flow_timer_fired(void* self, nanos now) {
   auto& c = *static_cast<client_connection*>(self);
-  if (c.state_ == state::lingering) return c.teardown();
-  if (c.state_ == state::opening) return c.on_opening_deadline(now);
-  if (c.state_ != state::open) return;
-  if (c.hold_until_ != nanos::zero() && c.hold_until_ <= now) c.release();
-  if (!c.held_.empty() && c.release_at_ <= now) {
-    c.gate_.on_hold_expired();
-    c.release_producers();
+  c.contained([&] { c.on_flow_timer(now); });
+}
+
+void client_connection::on_flow_timer(nanos now) {
+  if (state_ == state::lingering) return teardown();
+  if (state_ == state::opening) return on_opening_deadline(now);
+  if (state_ != state::open) return;
+  if (hold_until_ != nanos::zero() && hold_until_ <= now) release();
+  if (!held_.empty() && release_at_ <= now) {
+    gate_.on_hold_expired();
+    release_producers();
   }
-  if (c.blocked_) c.on_write_deadline(now);
-  if (c.state_ != state::open) return;
-  if (c.reads() && c.transport_->has_input()) c.on_io(EPOLLIN);
-  if (c.state_ == state::open) c.arm_flow_timer();
+  if (blocked_) on_write_deadline(now);
+  if (state_ != state::open) return;
+  if (reads() && transport_->has_input()) on_io(EPOLLIN);
+  if (state_ == state::open) arm_flow_timer();
 }
 
 // -- the end ---------------------------------------------------------------------------------------
 
 void client_connection::at_turn_end() {
+  if (state_ == state::closing) return end_turn();
+  contained([this] { end_turn(); });
+}
+
+void client_connection::fail(const char* what) {
+  log_error(std::string("internal failure: ") + what);
+  // Its subscriptions have gone already: the rest of the end is not tried again.
+  if (state_ == state::lingering) return teardown();
+  close(closed_reason::protocol_violation);
+}
+
+void client_connection::end_turn() {
   if (state_ <= state::open) {
     if (has_verdict_) resume_input();
     if (std::exchange(step_ended_, false)) {
@@ -154,6 +174,7 @@ void client_connection::at_turn_end() {
     if (state_ <= state::open) return;
   }
   if (state_ == state::closing) {
+    // If this fails the shard may still know it: nobody contains that but the end of the node.
     const bool few = core_.subscriptions().size() <= closed_subs_kept;
     last_words_ = std::make_unique<observe::connection_snapshot>(snapshot(few));
     core_.shut();

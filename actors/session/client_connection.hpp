@@ -190,6 +190,19 @@ private:
   void count_slow_consumer();
 
   void update_interest();
+  /// One session's failure never takes others down: it is closed.
+  template <class F>
+  void contained(F&& call) {
+    try {
+      call();
+    } catch (const std::exception& e) {
+      fail(e.what());
+    }
+  }
+  void fail(const char* what);
+  void end_turn();
+  void on_core_timer(nanos now);
+  void on_flow_timer(nanos now);
   void arm_core_timer();
   void arm_flow_timer();
   void teardown();

@@ -20,13 +20,7 @@ constexpr size_t begun_payload_bytes = 1024;
 } // namespace
 
 void client_connection::on_io(uint32_t events) {
-  try {
-    handle_io(events);
-  } catch (const std::exception& e) {
-    // One session's failure never takes others down.
-    log_error(std::string("internal failure: ") + e.what());
-    close(closed_reason::protocol_violation);
-  }
+  contained([&] { handle_io(events); });
 }
 
 void client_connection::handle_io(uint32_t events) {

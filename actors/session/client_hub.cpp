@@ -24,6 +24,7 @@ namespace {
 /// How many connections and shards /actorz lists under one hub.
 constexpr size_t described_connections = 1024;
 constexpr size_t described_shards = 256;
+constexpr size_t helper_restarts = 5;
 
 void add_stats(observe::sublist_stats& sum, const routing::shard_stats& stats) {
   observe::sublist_stats one;
@@ -94,7 +95,9 @@ client_hub::client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> nod
       counters_(node_->counters[home().index()]),
       global_(node_->accounts->get(routing::global_account)),
       throttled_timer_(throttled_timer_fired, this),
-      started_(steady_now()) {
+      started_(steady_now()),
+      helpers_budget_(helper_restarts, std::chrono::minutes(1)) {
+  set_down_handler([this](caf::down_msg& msg) { on_down(msg); });
   node_->accounts->hear_untaken(home().index(), [this](const auto& m) { tell_untaken(m); });
 }
 
@@ -157,6 +160,23 @@ void client_hub::on_exit() {
   throttled_timer_.cancel();
 }
 
+/// A helper that failed is made anew when it is needed; who waits for it has its own patience.
+void client_hub::on_down(const caf::down_msg& msg) {
+  const char* who = nullptr;
+  if (login_worker_ && msg.source == login_worker_.address()) {
+    login_worker_ = nullptr;
+    who = "login worker";
+  } else if (asker_.handle && msg.source == asker_.handle.address()) {
+    asker_ = {};
+    who = "client for auth callout";
+  }
+  if (!who) return;
+  last_error_ = std::string(who) + ": " + system().render(msg.reason);
+  log::error("Reactor {}: {} failed: {}", home().index(), who, system().render(msg.reason));
+  if (!helpers_budget_.spend(steady_now()))
+    quit(caf::make_error(caf::sec::runtime_error, last_error_ + ", too often"));
+}
+
 void client_hub::report_throttled(tls_context_ptr tls) {
   if (throttled_timer_.armed()) return;
   throttled_ = std::move(tls);
@@ -176,7 +196,7 @@ routing::account_ptr client_hub::find_account(const std::string& name) const {
 
 void client_hub::check_elsewhere(std::function<auth_decision()> work, client_handle client) {
   if (!login_worker_)
-    login_worker_ = system().spawn<caf::detached + caf::hidden>(login_worker, caf::unit);
+    login_worker_ = spawn<caf::detached + caf::hidden + caf::monitored>(login_worker, caf::unit);
   auto task = std::make_shared<login_task>();
   task->work = std::move(work);
   task->done = [client = std::move(client)](auth_decision decision) {
@@ -204,9 +224,11 @@ void client_hub::ask_service(const service_question& question, client_handle cli
   if (!account)
     return tell(auth_decision::refuse("No valid account " + go_quote(question.account)
                                       + " for auth callout request"));
-  if (!asker_.handle)
+  if (!asker_.handle) {
     asker_ = routing::spawn_internal_client(home(), "auth callout",
                                             client_id{node_->next_client_id.fetch_add(1)});
+    monitor(asker_.handle);
+  }
   const routing::internal_publish asked{.subject = question.subject,
                                         .reply = {},
                                         .headers = question.headers,
@@ -389,6 +411,8 @@ actor_report_ptr client_hub::describe() {
   clients.state = "running";
   clients.mailbox_depth = mailbox().size();
   clients.uptime = answer->uptime;
+  clients.restarts = helpers_budget_.total();
+  clients.last_error = last_error_;
   for (auto& [id, c] : clients_) {
     if (clients.children.size() >= described_connections) break;
     observe::connection_snapshot s = c->snapshot(false);

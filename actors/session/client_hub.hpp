@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "actors/reactor/pinned_actor.hpp"
+#include "actors/reactor/restart_budget.hpp"
 #include "actors/auth/login_worker.hpp"
 #include "actors/routing/account.hpp"
 #include "actors/routing/internal_client.hpp"
@@ -62,6 +63,7 @@ protected:
   void on_exit() override;
 
 private:
+  void on_down(const caf::down_msg& msg);
   void obey(const node_policy_ptr& policy);
   void adopt(accepted_socket& socket);
   bool count(client_connection& c);
@@ -89,6 +91,8 @@ private:
   tls_context_ptr throttled_;  // whose refusals the log is to tell
   timer throttled_timer_;
   nanos started_;
+  restart_budget helpers_budget_;  // the login worker, the asker
+  std::string last_error_;
 };
 
 } // namespace troupe

@@ -85,7 +85,8 @@ public:
 
   /// Subscribes to the requests. Once the hubs are known.
   void open(std::vector<hub_handle> hubs);
-  std::vector<routing::shard_handle> shards() const { return account_->shard_handles(); }
+  /// For whoever supervises it. After `open`.
+  const routing::internal_handle& client() const { return client_.handle; }
   /// Any thread: tells that lame duck mode begins.
   void announce_lame_duck();
   /// Any thread: tells that the server stops, then calls `done` on reactor 0, when all reactors have

@@ -83,6 +83,8 @@ void write_per_reactor(metrics_writer& w, const metrics_view& view) {
       {"troupe_producer_stalls", counter, "Times a producer was held back for slow consumers.", "",
        [](r s) { return s.stalls; }},
       {"troupe_auth_errors", counter, "Logins refused.", "", [](r s) { return s.auth_errors; }},
+      {"troupe_failures", counter, "Messages and interest left out after an internal failure.", "",
+       [](r s) { return s.failures; }},
   };
   for (auto& row : rows) {
     w.family(row.name, row.type, row.help, row.unit);

@@ -170,20 +170,69 @@ TEST_CASE("node actor: a listener that cannot be restarted stops the node with a
   CHECK(f.exit_code == 1);
 }
 
-TEST_CASE("node actor: the end of a hub or shard stops the node with an error",
+TEST_CASE("node actor: the end of a hub or shard stops the node with an error that names it",
           "[node][supervision]") {
-  bool hub = GENERATE(true, false);
+  const bool hub = GENERATE(true, false);
+  // Nobody may end them in passing, in whatever words.
+  const auto reason = GENERATE(caf::exit_reason::unhandled_exception, caf::exit_reason::user_shutdown,
+                               caf::exit_reason::kill);
   node_fixture f({2, 2});
-  if (hub)
-    caf::anon_send_exit(f.hub_handles[1], caf::exit_reason::unhandled_exception);
-  else
-    caf::anon_send_exit(f.shard_handles[1], caf::exit_reason::unhandled_exception);
+  if (hub) caf::anon_send_exit(f.hub_handles[1], reason);
+  else caf::anon_send_exit(f.shard_handles[1], reason);
   if (hub) f.context->open_clients -= 2;
   f.settle();
+  const std::string error = f.describe()->last_error;
+  CHECK(error.starts_with(hub ? "Essential actor ended: clients of reactor 1: "
+                              : "Essential actor ended: shard of account $G on reactor 1: "));
   f.advance(20ms);
   CHECK(f.stops == 1);
   CHECK(f.exit_code == 1);
   CHECK(f.context->open_clients == 0);
+}
+
+TEST_CASE("node actor: a shard that is ended by order is no failure", "[node][supervision]") {
+  node_fixture f({1, 1});
+  caf::anon_send<caf::message_priority::high>(f.node, shard_ending{f.shard_handles[1]});
+  caf::anon_send_exit(f.shard_handles[1], caf::exit_reason::user_shutdown);
+  f.advance(20ms);
+  CHECK(f.stops == 0);
+  CHECK(f.describe()->last_error.empty());
+  // One that came later is watched over as the first ones are.
+  auto later = f.spawn_shard();
+  caf::anon_send(f.node, shard_started{later, "shard of account A on reactor 0"});
+  f.settle();
+  caf::anon_send_exit(later, caf::exit_reason::user_shutdown);
+  f.advance(20ms);
+  CHECK(f.stops == 1);
+  CHECK(f.exit_code == 1);
+}
+
+TEST_CASE("node actor: what nobody caught on a reactor stops the node with an error",
+          "[node][supervision]") {
+  node_fixture f({1, 1});
+  caf::anon_send(f.node, reactor_failed{1, "timer: no memory"});
+  f.settle();
+  CHECK(f.describe()->last_error == "Reactor 1 failed: timer: no memory");
+  f.advance(20ms);
+  CHECK(f.stops == 1);
+  CHECK(f.exit_code == 1);
+}
+
+TEST_CASE("node actor: the receiver of signals is made anew, within its budget",
+          "[node][supervision]") {
+  node_fixture f({1});
+  for (size_t i = 1; i <= 5; ++i) {
+    caf::anon_send_exit(f.signals.back(), caf::exit_reason::unhandled_exception);
+    f.settle();
+    CHECK(f.signals.size() == i + 1);
+    CHECK(f.describe()->restarts == i);
+  }
+  CHECK(f.stops == 0);
+  caf::anon_send_exit(f.signals.back(), caf::exit_reason::unhandled_exception);
+  f.advance(20ms);
+  CHECK(f.signals.size() == 6);
+  CHECK(f.stops == 1);
+  CHECK(f.exit_code == 1);
 }
 
 TEST_CASE("node actor: describes itself with all its children", "[node][describe]") {
@@ -194,8 +243,9 @@ TEST_CASE("node actor: describes itself with all its children", "[node][describe
   CHECK(tree->name == "test node");
   CHECK(tree->state == "running");
   CHECK(tree->restarts == 0);
-  REQUIRE(tree->children.size() == 4);
+  REQUIRE(tree->children.size() == 5);
   CHECK(tree->children[0].kind == "listener");
+  CHECK(tree->children[4].kind == "signals");
   for (size_t i = 1; i < 4; ++i) CHECK(tree->children[i].kind == "clients");
 }
 
@@ -207,7 +257,7 @@ TEST_CASE("node actor: describes itself although a child is gone", "[node][descr
   auto tree = f.describe();
   REQUIRE(tree);
   CHECK(tree->state == "stopping");
-  CHECK(tree->children.size() == 2);
+  CHECK(tree->children.size() == 3);
 }
 
 TEST_CASE("node actor: without a file a reload is refused and nothing changes", "[node]") {

@@ -3,7 +3,7 @@
 
 #include "actors/node/backoff.hpp"
 #include "actors/node/lame_duck_core.hpp"
-#include "actors/node/supervision.hpp"
+#include "actors/reactor/restart_budget.hpp"
 #include "test/catch.hpp"
 
 using namespace troupe;
