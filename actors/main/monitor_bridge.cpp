@@ -74,10 +74,14 @@ result<observe::node_snapshot> monitor_bridge::node() {
   s.config_load_time = policy->loaded;
   s.options = policy->options;
   if (policy->tls) s.tls_cert_not_after = policy->tls->not_after();
-  s.system_account = policy->system_account;
+  if (policy->websocket && policy->websocket->tls)
+    s.websocket_cert_not_after = policy->websocket->tls->not_after();
+  // In operator mode there is one when it is named.
+  if (!options.operators.enabled() || !options.system_account.empty())
+    s.system_account = policy->system_account;
   s.cores = static_cast<int>(std::thread::hardware_concurrency());
   s.drivers = static_cast<int>(node_.reactors());
-  s.auth_required = options.authorization.required();
+  s.auth_required = policy->settings.auth_required;
   s.lame_duck = context.lame_duck.load();
 
   for (const routing::account_ptr& account : context.accounts->all()) {

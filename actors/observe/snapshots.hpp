@@ -168,6 +168,7 @@ struct node_snapshot {
   std::string ip; // of client_advertise, empty: not shown
   std::vector<std::string> connect_urls, ws_connect_urls;
   std::optional<wall_time> tls_cert_not_after; // of the clients' listener
+  std::optional<wall_time> websocket_cert_not_after;
   std::vector<listen_address> listeners;
   wall_time start{};
   wall_time config_load_time{};

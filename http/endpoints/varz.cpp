@@ -75,6 +75,8 @@ void write_websocket(json_writer& w, const observe::node_snapshot& node,
   w.member_if("allowed_origins", o.allowed_origins);
   w.member_if("compression", o.compression);
   if (o.tls) w.member_if("tls_ocsp_peer_verify", o.tls->ocsp_peer && o.tls->ocsp_peer->verify);
+  if (node.websocket_cert_not_after)
+    w.member("tls_cert_not_after", format_time(*node.websocket_cert_not_after));
   w.end_object();
 }
 

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from harness import DEADLINE, RawClient, WireCase, connect_line, free_port, msg, not_yet, pub, server_binary, wait_until
+from harness import DEADLINE, RawClient, WireCase, connect_line, free_port, msg, not_yet, pub, run_binary, server_binary, wait_until
 
 VIOLATION = "-ERR 'Authorization Violation'\r\n"
 IS_TROUPE = not_yet.is_troupe(server_binary())
@@ -81,6 +81,21 @@ class Lines(ReloadCase):
         server.reload("server_name: x\n")
         self.assertNotIn("Reloaded: ", server.log())
         c.fence()
+
+
+class BySignal(ReloadCase):
+    def test_by_pid_and_by_pid_file(self):
+        server = self.start("-P", "{dir}/own.pid", config="max_payload: 1000\n")
+        for payload, who in ((1001, str(server.pid)), (1002, f"{server.dir}/own.pid")):
+            with self.subTest(who=who):
+                server.write("server.conf", f"max_payload: {payload}\n")
+                done = server.log().count("Reloaded server configuration")
+                ran = run_binary("--signal", f"reload={who}")
+                self.assertEqual((ran.returncode, ran.stderr), (0, b""))
+                wait_until(lambda done=done: server.log().count("Reloaded server configuration") > done, "the reload")
+                self.assertEqual(self.raw(server).read_info()["max_payload"], payload)
+        missing = run_binary("--signal", f"reload={server.dir}/no.pid")
+        self.assertEqual((missing.returncode, missing.stderr), (1, f"nats-server: invalid pid: {server.dir}/no.pid\n".encode()))
 
 
 class Refused(ReloadCase):

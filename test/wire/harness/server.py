@@ -94,7 +94,8 @@ def run_binary(*args, binary=None, timeout=DEADLINE, cwd=None, env=None):
 class Server:
     """One running server. `config` is the text of its config file; `args` are further flags."""
 
-    def __init__(self, *args, config=None, port=-1, monitor=False, binary=None, ports_file=True, host="127.0.0.1"):
+    def __init__(self, *args, config=None, port=-1, monitor=False, binary=None, ports_file=True, host="127.0.0.1",
+                 cwd=None):
         self.dir = tempfile.mkdtemp(prefix="wire-")
         self.binary = binary or server_binary()
         self.log_path = os.path.join(self.dir, "server.log")
@@ -117,7 +118,7 @@ class Server:
         self.argv = argv
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                            cwd=self.dir, preexec_fn=_die_with_parent)
+                                            cwd=cwd or self.dir, preexec_fn=_die_with_parent)
         self.pid = self.process.pid
         self.host = "127.0.0.1"
         self.port = port
