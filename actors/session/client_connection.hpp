@@ -175,7 +175,7 @@ private:
 
   bool deliver_traced(routing::subscription& sub, const routing::message& m);
 
-  void queue_flush();
+  void queue_flush(size_t early_bytes);
   void flush();
   /// Nothing is left to send, here or in the stages below.
   bool drained();

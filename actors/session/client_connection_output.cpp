@@ -20,14 +20,18 @@ namespace {
 constexpr size_t by_reference_bytes = 4096;
 /// How much a blocked backlog may grow before it is checked for pinned blocks again.
 constexpr size_t unpin_check_every = 512 * 1024;
-/// A backlog of this size is written at once instead of at the end of the turn.
+/// A backlog of this size is written at once instead of at the end of the turn, while it is still
+/// in the nearest cache. Of large payloads it is more: each write wakes its reader, and four of
+/// them to a write are too few.
 constexpr size_t early_flush_bytes = 60 * 1024;
+constexpr size_t early_flush_large_bytes = 256 * 1024;
+constexpr size_t large_payload_bytes = 16 * 1024;
 
 } // namespace
 
 void client_connection::send(std::string_view bytes) {
   out_.append(home().buffers(), bytes);
-  queue_flush();
+  queue_flush(early_flush_bytes);
 }
 
 bool client_connection::deliver(routing::subscription& sub, const routing::message& m) {
@@ -73,7 +77,11 @@ bool client_connection::deliver(routing::subscription& sub, const routing::messa
   }
   ++out_msgs_;
   out_bytes_ += payload.size();
-  if (!queued || out_.pending() > early_flush_bytes) queue_flush();
+  const size_t early =
+    payload.size() < large_payload_bytes
+      ? early_flush_bytes
+      : std::min(early_flush_large_bytes, static_cast<size_t>(gate_.quick_limit()) / 2);
+  if (!queued || out_.pending() > early) queue_flush(early);
   if (static_cast<int64_t>(out_.pending()) > gate_.quick_limit()) on_congested(m);
   return true;
 }
@@ -84,10 +92,11 @@ bool client_connection::drops_instead(const routing::message&) {
               == flow_gate::verdict::hard_hold;
 }
 
-void client_connection::queue_flush() {
+/// Early, that is before the turn ends, with a backlog of more than `early_bytes`.
+void client_connection::queue_flush(size_t early_bytes) {
   if (blocked_) return;
   if (!queued) home().flush_later(*this);
-  if (out_.pending() > early_flush_bytes) home().flush_early(*this);
+  if (out_.pending() > early_bytes) home().flush_early(*this);
 }
 
 void client_connection::flush() {
