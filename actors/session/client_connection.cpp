@@ -64,6 +64,7 @@ client_connection::behavior_type client_connection::make_behavior() {
       on_verdict(*verdict);
     },
     [this](step_done) {
+      if (state_ == state::closed) return;  // the reactor must not keep what is about to go
       // It goes on at the end of the turn: a message of ours must not resume others (see
       // reactor::drain_inbound), and what came behind the handshake is read at once.
       step_ended_ = true;
