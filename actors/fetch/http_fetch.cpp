@@ -211,8 +211,7 @@ result<http_url> parse_http_url(std::string_view text) {
 result<http_answer> http_fetch(const http_question& question, const std::atomic<bool>& cancelled) {
   const auto deadline = steady::now() + question.timeout;
   std::string url = question.url;
-  const std::string verb = question.method.substr(0, 1)
-                           + (question.method == "POST" ? "ost" : question.method == "GET" ? "et" : "");
+  const std::string verb = question.method == "POST" ? "Post" : "Get";
   auto failed = [&](const error& e) {
     return error{e.code, verb + " " + go_quote(url) + ": " + e.context};
   };

@@ -5,7 +5,6 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include <sodium.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "actors/fetch/http_fetch.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/reactor/tls_session.hpp"
+#include "protocol/base64.hpp"
 #include "protocol/time_text.hpp"
 
 namespace troupe {
@@ -196,11 +196,7 @@ result<std::string> staple_watch::question_to(const watched&, std::string url,
   post.max_body_bytes = max_ocsp_answer_bytes;
   auto posted = http_fetch(post, stopping_);
   if (posted && posted->status <= 299) return std::move(posted->body);
-  std::string encoded(sodium_base64_encoded_len(question.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
-  sodium_bin2base64(encoded.data(), encoded.size(),
-                    reinterpret_cast<const unsigned char*>(question.data()), question.size(),
-                    sodium_base64_VARIANT_ORIGINAL);
-  encoded.resize(encoded.size() - 1);  // its final zero
+  const std::string encoded = base64_encode(question);
   http_question get;
   get.url = url + "/" + encoded;
   get.max_body_bytes = max_ocsp_answer_bytes;

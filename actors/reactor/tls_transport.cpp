@@ -263,6 +263,8 @@ public:
     if (broken_) return {io_status::failed, 0, 0};
     io_result moved = move_waiting();
     if (moved.status != io_status::ok || count == 0) return moved;
+    // Before the handshake is done OpenSSL may be at work on another thread.
+    if (!session_) return {io_status::would_block, 0, 0};
     ERR_clear_error();
     gather at{iov, count};
     size_t taken = 0;

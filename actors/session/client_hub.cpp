@@ -166,6 +166,9 @@ void client_hub::on_down(const caf::down_msg& msg) {
   if (login_worker_ && msg.source == login_worker_.address()) {
     login_worker_ = nullptr;
     who = "login worker";
+  } else if (handshake_worker_ && msg.source == handshake_worker_.address()) {
+    handshake_worker_ = nullptr;
+    who = "handshake worker";
   } else if (asker_.handle && msg.source == asker_.handle.address()) {
     asker_ = {};
     who = "client for auth callout";
@@ -208,7 +211,8 @@ void client_hub::check_elsewhere(std::function<auth_decision()> work, client_han
 
 void client_hub::step_elsewhere(std::function<void()> step, client_handle client) {
   if (!handshake_worker_)
-    handshake_worker_ = system().spawn<caf::detached + caf::hidden>(handshake_worker, caf::unit);
+    handshake_worker_ =
+      spawn<caf::detached + caf::hidden + caf::monitored>(handshake_worker, caf::unit);
   auto task = std::make_shared<handshake_task>();
   task->step = std::move(step);
   task->client = std::move(client);

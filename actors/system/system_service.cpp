@@ -186,7 +186,7 @@ void system_service::disconnected(const observe::connection_snapshot& client) {
   if (silent_ || !wanted(subject)) return;
   event_mark event = new_event();
   if (client.stop) event.at = *client.stop;
-  publish_here(*account_, subject, 
+  publish_here(*account_, subject,
                disconnect_json(card(), mark(), event, with_tag(client), client.reason));
 }
 

@@ -4,7 +4,6 @@ import contextlib
 import re
 import signal
 import threading
-import time
 import unittest
 
 from . import not_yet
@@ -37,7 +36,7 @@ class Traffic:
                 self.writer.send(pub("traffic", str(self.sent)))
                 self.sent += 1
                 self.writer.fence()
-                time.sleep(0.001)  # the processors are for the server
+                self._stop.wait(0.001)  # the processors are for the server
             self.writer.send(pub("traffic", "end")).fence()
         except (AssertionError, OSError) as e:
             self.cut.append(f"writer: {e}")
