@@ -96,8 +96,8 @@ private:
   bool in_frame_ = false;     // a header was read and payload follows
   bool final_ = true;         // the data frame is its message's last
   bool compressed_ = false;   // the message is
-  std::array<unsigned char, max_header_bytes> head_;
-  std::array<char, max_control_bytes> control_;
+  std::array<unsigned char, max_header_bytes> head_{};
+  std::array<char, max_control_bytes> control_{};
 };
 
 } // namespace troupe::websocket
