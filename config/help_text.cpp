@@ -30,9 +30,9 @@ Server Options:
         --client_advertise <string>  host[:port] that clients are told to connect to
         --ports_file_dir <dir>       Write <executable_name>_<pid>.ports to this directory
         --unsupported                List the options that are accepted but not built yet
-        --allow_unsupported          Start although security options of the configuration (TLS,
-                                     accounts, permissions, ...) are not built: they only warn,
-                                     and what they should protect is NOT protected
+        --allow_unsupported          Start although the configuration asks for protection that is
+                                     not built (marked NOT ENFORCED by --unsupported): warn only,
+                                     and what it should protect is NOT protected
 
 Logging Options:
     -l, --log <file>                 Log to this file
@@ -52,6 +52,7 @@ Logging Options:
         --trace_connections <list>   Trace some only: cid:7,account:A,user:app,name:svc,ip:::1
 
 JetStream Options:
+    (not built yet: accepted with a warning, without effect)
     -js, --jetstream                 Enable JetStream
     -sd, --store_dir <dir>           Store streams in this directory
 
@@ -68,6 +69,7 @@ TLS Options:
         --tlscacert <file>           Authorities that clients' certificates are checked against
 
 Cluster Options:
+    (not built yet: accepted with a warning, without effect)
         --routes <rurl-1, rurl-2>    Servers to connect to
         --cluster <cluster-url>      Listen for the other servers of the cluster here
         --cluster_name <string>      Name of the cluster (default: made up)

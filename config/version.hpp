@@ -6,7 +6,7 @@
 namespace troupe::config {
 
 /// What INFO, /varz and `-v` report, so that clients and tools choose the right features.
-inline constexpr std::string_view compatible_version = "2.15.2";
+inline constexpr std::string_view compatible_version = "2.15.3";
 inline constexpr std::string_view own_version = "0.1.0";
 
 /// The client protocol level in INFO and /varz: 1 means dynamic INFO and `echo`.

@@ -233,6 +233,9 @@ result<void> monitor_server::impl::listen() {
     return troupe::error{errc::unavailable, "can't listen to the monitor port: listen tcp " + shown
                                                 + ": " + ec.message()};
   };
+  if (config.port < -1 || config.port > 65535)
+    return troupe::error{errc::unavailable, "can't listen to the monitor port: listen tcp: address "
+                                                + std::to_string(config.port) + ": invalid port"};
   error_code ec;
   auto port_text = std::to_string(config.port < 0 ? 0 : config.port);
   tcp::resolver resolver(context);

@@ -63,6 +63,9 @@ result<bound_socket> listen_on(const std::string& host, int port) {
 
 result<bound_socket> bind_socket(const std::string& host, int port) {
   int wanted = port == -1 ? 0 : port;
+  // The system's resolver would take it modulo 65536.
+  if (wanted < 0 || wanted > 65535)
+    return error{errc::unavailable, "listen tcp: address " + std::to_string(port) + ": invalid port"};
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;

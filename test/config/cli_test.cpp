@@ -109,7 +109,7 @@ TEST_CASE("cli: version, help and the list of unbuilt options", "[config]") {
   for (auto args : {std::vector<std::string>{"-v"}, {"--version"}, {"version"}, {"VERSION"}}) {
     auto out = run(args);
     CHECK(out.action == cli_action::print_version);
-    CHECK(out.output == "nats-server: v2.15.2\ntroupe: v0.1.0\n");
+    CHECK(out.output == "nats-server: v2.15.3\ntroupe: v0.1.0\n");
   }
   CHECK(run({"help"}).action == cli_action::print_help);
   CHECK(contains(run({"-h"}).output, "Usage: nats-server [options]"));

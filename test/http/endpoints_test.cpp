@@ -304,7 +304,7 @@ TEST_CASE("varz: sums the reactors and counts requests", "[http]") {
   CHECK(body.starts_with(R"({
   "server_id": "NID",
   "server_name": "n1",
-  "version": "2.15.2",
+  "version": "2.15.3",
   "proto": 1,
   "go": "troupe0.1.0",
   "host": "0.0.0.0",
