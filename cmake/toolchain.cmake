@@ -16,8 +16,8 @@ elseif(LLD)
 endif()
 
 add_compile_options(-Wall -Wextra)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # False positives of g++ 12 in std::string::insert and operator+ (GCC bugs 105329, 105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 15)
+  # False positives of g++ 12 to 14 in std::string::insert and operator+ (GCC bugs 105329, 105651).
   add_compile_options(-Wno-stringop-overflow -Wno-stringop-overread -Wno-restrict
                       -Wno-array-bounds)
 endif()
