@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -92,7 +91,7 @@ public:
     } else {
       log::fatal("{}", ok.error().context);
       failed_ = true;
-      node_.signal(SIGINT);
+      node_.signal(0);
     }
     int code = node_.wait();
     service_.stopping();

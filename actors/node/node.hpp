@@ -43,7 +43,7 @@ public:
   /// After wait(): ends drivers and actor system. Threads that asked the node for snapshots must
   /// have ended before, or CAF waits for them.
   void finish();
-  /// Any thread: as if the process had got this signal.
+  /// Any thread: as if the process had got this signal; 0 stops it without naming one.
   void signal(int number);
 
   /// Reads the configuration again, as SIGHUP does, and waits for the outcome. Not a reactor's or

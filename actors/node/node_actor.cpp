@@ -103,6 +103,7 @@ const char* signal_name(int number) {
 } // namespace
 
 void node_actor::on_signal(int number) {
+  if (number == 0) return stop(0); // a start that failed: no signal was sent
   log::info("Trapped \"{}\" signal", signal_name(number));
   switch (number) {
     case SIGINT: return stop(0);

@@ -145,6 +145,24 @@ class Documents(unittest.TestCase):
         print(ran, file=sys.stderr)
         self.assertGreater(ran.get("docs/getting-started.md", 0), 5)
 
+    def test_every_page_of_the_monitor_is_described(self):
+        with open(os.path.join(ROOT, "docs", "monitoring.md"), encoding="utf-8") as f:
+            table = f.read().split("## Pages")[1].split("\n## ")[0]
+        rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+        described = {path for row in rows for path in re.findall(r"`(/[^`]*)`", row)}
+        with open(os.path.join(ROOT, "http", "router.cpp"), encoding="utf-8") as f:
+            routes = f.read().split("constexpr route routes[] = {")[1].split("};")[0]
+        self.assertEqual(described, set(re.findall(r'\{"(/[^"]*)"', routes)) | {"/", "/ui"})
+        server = Server(monitor=True)
+        self.addCleanup(server.kill)
+        for path in sorted(described):
+            status, _, body = server.http(path)
+            with self.subTest(path=path):
+                self.assertTrue(status == 200 or (path == "/raftz" and body == b"No Raft nodes registered"), (status, body[:200]))
+        _, _, index = server.http("/")
+        linked = {"/" + path for path in re.findall(r'href="\./([^"]*)"', index.decode())}
+        self.assertLessEqual(linked, described)
+
     def test_links_lead_somewhere(self):
         for path in [*glob.glob(os.path.join(ROOT, "*.md")), *glob.glob(os.path.join(ROOT, "*", "*.md")),
                      *glob.glob(os.path.join(ROOT, "test", "*", "README.md"))]:

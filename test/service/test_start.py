@@ -64,6 +64,7 @@ class Banner(unittest.TestCase):
         done = run_binary("-p", "-1", "-P", "/nonexistent/pid")
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"[FTL] Could not write pidfile: open /nonexistent/pid: no such file or directory\n", done.stderr)
+        self.assertNotIn(b"Trapped", done.stderr)  # nobody sent a signal
         server = self.start(monitor=True)
         done = run_binary("-a", "127.0.0.1", "-p", "-1", "-m", str(server.monitor_port))
         self.assertEqual(done.returncode, 1)
