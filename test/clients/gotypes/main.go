@@ -2,6 +2,7 @@
 //
 // Each line of the input is {"type": "Varz", "from": "/varz", "json": ...}. A field that the type does not have, another
 // type of value, or a value that is gone when the result is written again is a line of output. Exit code 1 if there is any.
+// With the argument "fields" it prints what fields those types have: test/wire/golden/system_fields.txt.
 package main
 
 import (
@@ -9,9 +10,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"sort"
+	"strings"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -41,10 +46,13 @@ var types = map[string]func() any{
 	"UserInfo":        func() any { return new(server.UserInfo) },
 	"ServerID":        func() any { return new(server.ServerID) },
 	"ServerInfo":      func() any { return new(server.ServerInfo) },
+	"ServiceLatency":  func() any { return new(server.ServiceLatency) },
 	"ServerStatsMsg":  func() any { return new(server.ServerStatsMsg) },
 	"ConnectEvent":    func() any { return new(server.ConnectEventMsg) },
 	"DisconnectEvent": func() any { return new(server.DisconnectEventMsg) },
 	"AccountNumConns": func() any { return new(server.AccountNumConns) },
+	"OCSPPeerReject":  func() any { return new(server.OCSPPeerRejectEventMsg) },
+	"OCSPPeerInvalid": func() any { return new(server.OCSPPeerChainlinkInvalidEventMsg) },
 	"Response":        func() any { return new(response) },
 }
 
@@ -120,7 +128,74 @@ func lost(path string, before, after any) (out []string) {
 	return out
 }
 
+// printFields lists a Go type as JSON sees it, a line for each name, further in for what is inside: "<name> <kind>", with "!"
+// behind what is there even if empty. "[]" is an item of a list and "{}" a value of a map. A type within itself is "any" there.
+func printFields(depth int, name string, t reflect.Type, always string, within map[reflect.Type]bool) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	kind := "any"
+	marshals := reflect.TypeOf((*json.Marshaler)(nil)).Elem()
+	switch k := t.Kind(); {
+	case t == reflect.TypeOf(time.Time{}):
+		kind = "time"
+	case t.Implements(marshals) || reflect.PointerTo(t).Implements(marshals) || within[t]:
+	case k == reflect.String || k == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		kind = "string"
+	case k == reflect.Bool:
+		kind = "bool"
+	case k == reflect.Float32 || k == reflect.Float64:
+		kind = "number"
+	case k >= reflect.Int && k <= reflect.Uint64:
+		kind = "int"
+	case k == reflect.Map:
+		kind = "map"
+	case k == reflect.Slice || k == reflect.Array:
+		kind = "list"
+	case k == reflect.Struct:
+		kind = "object"
+	}
+	fmt.Println(strings.Repeat(" ", depth) + name + " " + kind + always)
+	within[t] = true
+	defer delete(within, t)
+	switch kind {
+	case "map":
+		printFields(depth+1, "{}", t.Elem(), "", within)
+	case "list":
+		printFields(depth+1, "[]", t.Elem(), "", within)
+	case "object":
+		fields := map[string]reflect.StructField{}
+		for _, f := range reflect.VisibleFields(t) {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if !f.IsExported() || name == "-" || (f.Anonymous && name == "") {
+				continue
+			}
+			if name == "" {
+				name = f.Name
+			}
+			// Of two of a name the outer one counts.
+			if before, there := fields[name]; !there || len(f.Index) < len(before.Index) {
+				fields[name] = f
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			f, always := fields[name], " !"
+			// What is behind an embedded pointer may be missing as a whole.
+			if strings.Contains(f.Tag.Get("json"), ",omit") || len(f.Index) > 1 && t.Field(f.Index[0]).Type.Kind() == reflect.Pointer {
+				always = ""
+			}
+			printFields(depth+1, name, f.Type, always, within)
+		}
+	}
+}
+
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "fields" {
+		for _, name := range slices.Sorted(maps.Keys(types)) {
+			printFields(0, name, reflect.TypeOf(types[name]()), "", map[reflect.Type]bool{})
+		}
+		return
+	}
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
 	bad, count := false, 0

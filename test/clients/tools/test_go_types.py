@@ -6,6 +6,7 @@ import subprocess
 import unittest
 
 from harness import RawClient, Server, connect_line, pub, wait_until
+from harness.fields import FIELDS_FILE
 
 DECODER = os.environ.get("CLIENTS_GO_TYPES")
 WHY_NOT = os.environ.get("CLIENTS_GO_TYPES_MISSING") or "no decoder: run through test/clients/run"
@@ -75,6 +76,11 @@ class GoTypes(unittest.TestCase):
         gone.expect("PONG\r\n").send("SUB foo 1\r\nBAD\r\n").wait_closed()
         wait_until(lambda: self.server.json("/connz?state=closed")["num_connections"] == 1, "the closed connection")
         return a
+
+    def test_fields_that_the_wire_tests_know(self):
+        done = subprocess.run([DECODER, "fields"], capture_output=True, text=True, timeout=60, check=True)
+        with open(FIELDS_FILE, encoding="utf-8") as f:
+            self.assertEqual(done.stdout.splitlines(), f.read().splitlines())
 
     def test_pages(self):
         self.load()
