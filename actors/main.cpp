@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <memory>
 #include <string>
 #include <vector>
@@ -65,6 +67,8 @@ void log_tls(const config::server_options& options) {
     log::warn("Clients that are not using \"TLS Handshake First\" option will fail to connect");
 }
 
+[[noreturn]] void cannot_start();
+
 /// Everything around the node, in the order it starts.
 class process {
 public:
@@ -80,6 +84,7 @@ public:
       return 1;
     }
     if (auto ok = windows_.open(options()); ok) {
+      std::set_terminate(usual_end_);
       log_websocket_listener(options(), node_.websocket_port());
       log::info("Listening for client connections on {}:{}", options().host, node_.client_port());
       if (options().proxy_protocol) log::info("PROXY protocol enabled for client connections");
@@ -115,6 +120,7 @@ private:
 
   const config::cli_result& cli_;
   service_notify& service_;
+  const std::terminate_handler usual_end_ = std::set_terminate(cannot_start);
   node node_;
   process_windows windows_;
   bool failed_ = false;
@@ -134,6 +140,21 @@ int test_reload(const config::cli_result& cli) {
                cli.options.config_file.c_str(), cli.options.config_digest.c_str(),
                cli.reload_file.c_str());
   return 0;
+}
+
+/// Until the server is ready: what nobody catches (a constructor that gets no thread ends so, below
+/// its own hands) is told, and the exit code is that of a server which could not start.
+[[noreturn]] void cannot_start() {
+  std::string why = "the system gives no thread, memory or descriptor";
+  try {
+    if (const auto failure = std::current_exception()) std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    why = e.what();
+  } catch (...) {
+  }
+  log::fatal("Cannot start: {}", why);
+  log::stop();
+  std::_Exit(1);
 }
 
 int run(const config::cli_result& cli) {

@@ -269,12 +269,16 @@ void monitor_server::impl::accept() {
 /// What a page or a connection throws ends that connection; the monitor goes on.
 void monitor_server::impl::run() {
   for (;;) {
+    std::string why = "unknown exception";
     try {
       context.run();
       return;
     } catch (const std::exception& e) {
-      log::error("Monitoring: a request failed: {}", e.what());
+      why = e.what();
+    } catch (...) {
     }
+    log::error("Monitoring: a request failed: {}", why);
+    if (config.on_failure) config.on_failure(why);
   }
 }
 

@@ -166,8 +166,19 @@ result<observe::actor_snapshot> monitor_bridge::actors() {
   monitor.name = "monitor of port " + std::to_string(monitor_port_);
   monitor.state = "running";
   monitor.uptime = observe::wall_now() - start_;
+  {
+    std::lock_guard lock(mutex_);
+    monitor.restarts = failures_;
+    monitor.last_error = last_failure_;
+  }
   tree->children.push_back(std::move(monitor));
   return tree;
+}
+
+void monitor_bridge::note_failure(const std::string& why) {
+  std::lock_guard lock(mutex_);
+  ++failures_;
+  last_failure_ = why;
 }
 
 observe::health_snapshot monitor_bridge::health(const http::health_request& q) {

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
 
 #include "actors/node/node.hpp"
 #include "actors/routing/account.hpp"
@@ -21,6 +24,8 @@ public:
   result<observe::actor_snapshot> actors() override;
   observe::health_snapshot health(const http::health_request& q) override;
   void set_monitor_port(int port) { monitor_port_ = port; }
+  /// A request made the monitor throw: for /actorz. Any thread.
+  void note_failure(const std::string& why);
 
 private:
   result<observe::account_snapshot> snapshot_of(const routing::account& account);
@@ -28,6 +33,9 @@ private:
   class node& node_;
   std::atomic<int> monitor_port_;
   observe::wall_time start_;
+  std::mutex mutex_;  // of what follows
+  uint64_t failures_ = 0;
+  std::string last_failure_;
 };
 
 } // namespace troupe

@@ -26,11 +26,12 @@ bool same_address(const http::monitor_config& a, const http::monitor_config& b) 
 
 } // namespace
 
-http::monitor_config process_windows::monitor_config_of(const config::server_options& o) const {
+http::monitor_config process_windows::monitor_config_of(const config::server_options& o) {
   http::monitor_config mc;
   mc.host = o.http_host.empty() ? o.host : o.http_host;
   mc.port = o.https_port != 0 ? o.https_port : o.http_port;
   mc.base_path = o.http_base_path;
+  mc.on_failure = [bridge = &bridge_](const std::string& why) { bridge->note_failure(why); };
   if (o.https_port != 0)
     mc.tls = [slot = tls_] {
       std::lock_guard lock(slot->mutex);

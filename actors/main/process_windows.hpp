@@ -39,7 +39,7 @@ private:
   using monitor_ptr = std::unique_ptr<http::monitor_server>;
 
   result<void> open_profiler(const config::server_options& o);
-  http::monitor_config monitor_config_of(const config::server_options& o) const;
+  http::monitor_config monitor_config_of(const config::server_options& o);
   result<monitor_ptr> open_monitor(const http::monitor_config& config);
   void put_in_place(monitor_ptr fresh, const http::monitor_config& config);
   void commit(const reload_plan& plan, monitor_ptr fresh, const http::monitor_config& config,

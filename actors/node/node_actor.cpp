@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <exception>
 #include <random>
 #include <utility>
 
 #include "actors/observe/logger.hpp"
+#include "actors/reactor/own_thread.hpp"
 
 namespace troupe {
 
@@ -32,6 +34,11 @@ node_actor::node_actor(caf::actor_config& cfg, node_parts parts)
       started_(std::chrono::steady_clock::now()),
       random_(std::random_device{}()) {
   set_down_handler([this](caf::down_msg& msg) { on_down(msg); });
+  set_exception_handler([](std::exception_ptr& failure) {
+    caf::error why = error_of(failure);
+    log::fatal("The node failed: {}, stopping", to_string(why.context()));
+    return why;
+  });
 }
 
 node_actor::behavior_type node_actor::make_behavior() {
@@ -75,6 +82,12 @@ void node_actor::spawn_signals() {
 }
 
 void node_actor::on_exit() {
+  // It threw: nobody is above it to stop what is below it.
+  if (state_ != state::stopped) {
+    state_ = state::stopped;
+    exit_code_ = 1;
+    release_children();
+  }
   essential_.clear();
   parts_.spawn_signals = nullptr;
   signals_ = nullptr;
@@ -115,7 +128,7 @@ void node_actor::on_signal(int number) {
     case SIGUSR2: return start_lame_duck();
     case SIGHUP:
       // The reload says in the log how it went.
-      if (reloader()) caf::anon_send(reloader_, reload_request{});
+      caf::anon_send(caf::actor_cast<node_handle>(ctrl()), reload_request{});
       return;
     default: return;
   }
@@ -124,15 +137,15 @@ void node_actor::on_signal(int number) {
 void node_actor::on_down(const caf::down_msg& msg) {
   if (state_ == state::stopping || state_ == state::stopped) return;
   if (parts_.listener && msg.source == parts_.listener.address())
-    return replace_listener(msg, "Client", parts_.listener, parts_.spawn_listener);
+    return replace_listener(msg, "Client", parts_.listener, parts_.spawn_listener, listener_record_);
   for (further_listener& l : parts_.more_listeners)
     if (l.handle && msg.source == l.handle.address())
-      return replace_listener(msg, l.what, l.handle, l.spawn);
+      return replace_listener(msg, l.what, l.handle, l.spawn, l.record);
   if (signals_ && msg.source == signals_.address()) return restart_signals(msg);
   if (reloader_ && msg.source == reloader_.address()) {
     // The next reload makes another.
-    last_error_ = "reload: " + system().render(msg.reason);
-    log::error("The reload failed: {}", system().render(msg.reason));
+    note_end(reload_record_, "reload", msg);
+    log::error("The reload failed: {}", reload_record_.last_error);
     reloader_ = nullptr;
     return;
   }
@@ -148,9 +161,15 @@ void node_actor::fail(const std::string& why) {
   stop(1);
 }
 
+void node_actor::note_end(child_record& record, const std::string& what, const caf::down_msg& msg) {
+  ++record.ends;
+  record.last_error = system().render(msg.reason);
+  last_error_ = what + ": " + record.last_error;
+}
+
 void node_actor::restart_signals(const caf::down_msg& msg) {
-  last_error_ = "signals: " + system().render(msg.reason);
-  log::error("Signals are not received any more: {}", system().render(msg.reason));
+  note_end(signals_record_, "signals", msg);
+  log::error("Signals are not received any more: {}", signals_record_.last_error);
   if (!signals_budget_.spend(std::chrono::steady_clock::now() - started_))
     return fail("The receiver of signals failed too often");
   spawn_signals();
@@ -158,10 +177,11 @@ void node_actor::restart_signals(const caf::down_msg& msg) {
 
 void node_actor::replace_listener(const caf::down_msg& msg, const std::string& what,
                                   listener_handle& listener,
-                                  const std::function<result<listener_handle>()>& spawn) {
-  last_error_ = "listener: " + system().render(msg.reason);
+                                  const std::function<result<listener_handle>()>& spawn,
+                                  child_record& record) {
+  note_end(record, "listener", msg);
   if (state_ == state::lame_duck || !msg.reason) return;
-  log::error("{} listener failed: {}", what, system().render(msg.reason));
+  log::error("{} listener failed: {}", what, record.last_error);
   if (listener_budget_.spend(std::chrono::steady_clock::now() - started_)) {
     auto again = spawn();
     if (again) {
@@ -182,15 +202,24 @@ void node_actor::stop_listening_all() {
 
 // -- reload ----------------------------------------------------------------------------------------
 
-bool node_actor::reloader() {
-  if (!parts_.reload || state_ == state::stopping || state_ == state::stopped) return false;
-  if (!reloader_)
-    reloader_ = spawn<caf::detached + caf::hidden + caf::monitored>(reload_actor, parts_.reload);
-  return true;
+reload_answer node_actor::reloader() {
+  if (!parts_.reload || state_ == state::stopping || state_ == state::stopped)
+    return "the server is stopping";
+  try {
+    if (!reloader_)
+      reloader_ = spawn_on_thread<caf::monitored>(system(), *this, reload_actor, parts_.reload);
+    return {};
+  } catch (const std::system_error& e) {
+    last_error_ = reload_record_.last_error = std::string("no thread: ") + e.what();
+    return std::string("no thread for the reload: ") + e.what();
+  }
 }
 
 caf::result<reload_answer> node_actor::reload() {
-  if (!reloader()) return reload_answer("the server is stopping");
+  if (reload_answer why = reloader(); !why.empty()) {
+    log::error("Failed to reload server configuration: {}", why);
+    return why;
+  }
   return delegate(reloader_, reload_request{});
 }
 
@@ -285,6 +314,11 @@ void node_actor::check_stopped() {
 
 void node_actor::finish() {
   state_ = state::stopped;
+  release_children();
+  quit();
+}
+
+void node_actor::release_children() {
   if (parts_.system_account) parts_.system_account->end_client();
   for (auto& hub : parts_.hubs) send_exit(hub, caf::exit_reason::user_shutdown);
   for (auto& s : parts_.shards) send_exit(s.shard, caf::exit_reason::user_shutdown);
@@ -296,7 +330,6 @@ void node_actor::finish() {
   if (signals_) send_exit(signals_, caf::exit_reason::user_shutdown);
   log::info("Server Exiting..");
   if (parts_.on_stopped) parts_.on_stopped(exit_code_);
-  quit();
 }
 
 // -- observing -------------------------------------------------------------------------------------
@@ -308,24 +341,36 @@ caf::result<actor_report_ptr> node_actor::describe() {
   tree->state = state_ == state::running     ? "running"
                 : state_ == state::lame_duck ? "lame duck"
                                              : "stopping";
-  tree->restarts = listener_budget_.total() + signals_budget_.total();
   tree->last_error = last_error_;
   tree->uptime = std::chrono::steady_clock::now() - started_;
   auto promise = make_response_promise<actor_report_ptr>();
   auto left = std::make_shared<size_t>(parts_.hubs.size() + parts_.more_listeners.size()
                                        + (parts_.listener ? 1 : 0) + (signals_ ? 1 : 0));
-  auto add = [=](const actor_report_ptr& child) mutable {
-    tree->children.push_back(*child);
-    if (--*left == 0) promise.deliver(tree);
+  auto add = [=](const child_record& record) mutable {
+    return [=](const actor_report_ptr& child) mutable {
+      observe::actor_snapshot& one = tree->children.emplace_back(*child);
+      one.restarts += record.ends;
+      if (one.last_error.empty()) one.last_error = record.last_error;
+      if (--*left == 0) promise.deliver(tree);
+    };
   };
   auto missing = [=](const caf::error&) mutable {
     if (--*left == 0) promise.deliver(tree);
   };
+  if (reloader_ || !reload_record_.last_error.empty()) {
+    observe::actor_snapshot& one = tree->children.emplace_back();
+    one.kind = one.name = "reload";
+    one.state = reloader_ ? "running" : "not needed";
+    one.restarts = reload_record_.ends;
+    one.last_error = reload_record_.last_error;
+  }
   if (*left == 0) promise.deliver(tree);
-  if (parts_.listener) request(parts_.listener, 2s, describe_query{}).then(add, missing);
-  for (auto& l : parts_.more_listeners) request(l.handle, 2s, describe_query{}).then(add, missing);
-  for (auto& hub : parts_.hubs) request(hub, 2s, describe_query{}).then(add, missing);
-  if (signals_) request(signals_, 2s, describe_query{}).then(add, missing);
+  if (parts_.listener)
+    request(parts_.listener, 2s, describe_query{}).then(add(listener_record_), missing);
+  for (auto& l : parts_.more_listeners)
+    request(l.handle, 2s, describe_query{}).then(add(l.record), missing);
+  for (auto& hub : parts_.hubs) request(hub, 2s, describe_query{}).then(add({}), missing);
+  if (signals_) request(signals_, 2s, describe_query{}).then(add(signals_record_), missing);
   return promise;
 }
 

@@ -72,11 +72,18 @@ using node_handle = caf::typed_actor<
   // For /actorz: the whole tree.
   caf::replies_to<describe_query>::with<actor_report_ptr>>;
 
+/// What became of a child and those in its place before.
+struct child_record {
+  uint64_t ends = 0;
+  std::string last_error;
+};
+
 /// A listener beside that of clients.
 struct further_listener {
   std::string what;  // for the log: "WebSocket"
   listener_handle handle;
   std::function<result<listener_handle>()> spawn;
+  child_record record = {};
 };
 
 /// What the node is made of; filled before the actor starts.
@@ -120,10 +127,12 @@ private:
   void fail(const std::string& why);
   void on_down(const caf::down_msg& msg);
   void replace_listener(const caf::down_msg& msg, const std::string& what, listener_handle& listener,
-                        const std::function<result<listener_handle>()>& spawn);
+                        const std::function<result<listener_handle>()>& spawn, child_record& record);
+  void note_end(child_record& record, const std::string& what, const caf::down_msg& msg);
   void stop_listening_all();
   void move_listener(const bound_socket& socket);
-  bool reloader();
+  /// Whether there is one now; else why not.
+  reload_answer reloader();
   caf::result<reload_answer> reload();
   void start_lame_duck();
   void lame_duck_tick();
@@ -132,6 +141,7 @@ private:
   void close_clients_everywhere();
   void check_stopped();
   void finish();
+  void release_children();
   caf::result<actor_report_ptr> describe();
 
   node_parts parts_;
@@ -144,6 +154,7 @@ private:
   size_t next_hub_ = 0;
   bool closing_begun_ = false;
   restart_budget listener_budget_, signals_budget_;
+  child_record listener_record_, signals_record_, reload_record_;
   caf::actor signals_;
   std::map<caf::actor_addr, std::string> essential_;  // whose end ends the node: their names
   std::string last_error_;

@@ -38,7 +38,11 @@ public:
     if (!plan) return plan.error().context;
     for (auto list : {&loaded.warnings, &loaded.notices})
       for (const config::diagnostic& d : *list) log::warn("{}", d.to_string());
-    if (auto ready = prepare(*plan); !ready) return ready.error().context;
+    try {
+      if (auto ready = prepare(*plan); !ready) return ready.error().context;
+    } catch (const std::exception& e) {
+      return std::string("cannot open what it needs: ") + e.what(); // no thread, no descriptor
+    }
     commit(*plan);
     wait_for_hubs();
     const uint64_t unpinned = policy_->tls ? policy_->tls->take_unpinned() : 0;
@@ -149,13 +153,20 @@ reload_handle::behavior_type reload_actor(reload_handle::pointer self,
   // The rules that were in force before stay until the next reload: freeing those of ten thousand
   // users is then no business of a reactor.
   auto old = std::make_shared<node_policy_ptr>();
+  self->set_exception_handler([](std::exception_ptr& failure) { return error_of(failure); });
   return {[=](const reload_request&) -> reload_answer {
     node_policy_ptr before = parts->context->policy();
     auto tell = [&](bool begins) {
       if (parts->hooks.under_way) parts->hooks.under_way(begins);
     };
     tell(true);
-    reload_answer why = reload(self->system(), *parts).run();
+    reload_answer why;
+    try {
+      why = reload(self->system(), *parts).run();
+    } catch (...) {
+      tell(false);
+      throw;
+    }
     tell(false);
     if (!why.empty()) {
       log::error("Failed to reload server configuration: {}", why);

@@ -6,7 +6,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <system_error>
 
 namespace troupe {
 
@@ -33,6 +35,7 @@ signal_source::signal_source(caf::actor_config& cfg, node_handle node)
     : pinned(cfg), node_(std::move(node)) {
   sigset_t set = handled_signals();
   fd_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  why_not_ = errno;
 }
 
 signal_source::~signal_source() {
@@ -40,6 +43,7 @@ signal_source::~signal_source() {
 }
 
 caf::behavior signal_source::make_behavior() {
+  if (fd_ < 0) throw std::system_error(why_not_, std::generic_category(), "signalfd");
   slot_ = home().watch(fd_, EPOLLIN, this, this);
   return {
     [this](const describe_query&) {
@@ -54,7 +58,7 @@ caf::behavior signal_source::make_behavior() {
 }
 
 void signal_source::on_exit() {
-  home().unwatch(slot_, fd_);
+  if (slot_ != UINT32_MAX) home().unwatch(slot_, fd_);
   node_ = nullptr;
 }
 

@@ -26,6 +26,7 @@ private:
   node_handle node_;
   nanos started_ = std::chrono::steady_clock::now().time_since_epoch();
   int fd_ = -1;
+  int why_not_ = 0;  // errno, when there is none
   uint32_t slot_ = UINT32_MAX;
 };
 

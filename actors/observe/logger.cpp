@@ -94,7 +94,13 @@ public:
     hurry = false;
     stopping_.store(false, std::memory_order_relaxed);
     running_.store(true, std::memory_order_release);
-    thread_ = std::thread([this] { run(); });
+    try {
+      thread_ = std::thread([this] { run(); });
+    } catch (const std::system_error& e) {
+      running_.store(false, std::memory_order_release);
+      sink_.reset();
+      return troupe::error{errc::unavailable, std::string("no thread for the log: ") + e.what()};
+    }
     return {};
   }
 

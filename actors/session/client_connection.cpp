@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <exception>
 
 #include "actors/observe/logger.hpp"
 #include "actors/session/client_hub.hpp"
@@ -220,7 +221,11 @@ void client_connection::teardown() {
   last.reason = std::string(to_text(reason_));
   if (std::exchange(counted_, false)) {
     account_->leave();
-    if (session_events* events = hub_.node().events.get()) events->account_changed(*account_);
+    try {
+      if (session_events* events = hub_.node().events.get()) events->account_changed(*account_);
+    } catch (const std::exception& e) { // the rest of the end must come
+      log_error(std::string("internal failure: ") + e.what());
+    }
   }
   core_timer_.cancel();
   flow_timer_.cancel();

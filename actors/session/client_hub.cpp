@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "actors/observe/logger.hpp"
+#include "actors/reactor/own_thread.hpp"
 #include "actors/routing/exchange.hpp"
 #include "actors/session/client_connection.hpp"
 #include "protocol/client/go_quote.hpp"
@@ -25,6 +26,7 @@ namespace {
 constexpr size_t described_connections = 1024;
 constexpr size_t described_shards = 256;
 constexpr size_t helper_restarts = 5;
+constexpr size_t most_helpers = 3;
 
 void add_stats(observe::sublist_stats& sum, const routing::shard_stats& stats) {
   observe::sublist_stats one;
@@ -162,22 +164,29 @@ void client_hub::on_exit() {
 
 /// A helper that failed is made anew when it is needed; who waits for it has its own patience.
 void client_hub::on_down(const caf::down_msg& msg) {
-  const char* who = nullptr;
+  helper* who = nullptr;
   if (login_worker_ && msg.source == login_worker_.address()) {
     login_worker_ = nullptr;
-    who = "login worker";
+    who = &logins_;
   } else if (handshake_worker_ && msg.source == handshake_worker_.address()) {
     handshake_worker_ = nullptr;
-    who = "handshake worker";
+    who = &handshakes_;
   } else if (asker_.handle && msg.source == asker_.handle.address()) {
     asker_ = {};
-    who = "client for auth callout";
+    who = &asking_;
   }
   if (!who) return;
-  last_error_ = std::string(who) + ": " + system().render(msg.reason);
-  log::error("Reactor {}: {} failed: {}", home().index(), who, system().render(msg.reason));
+  ++who->ends;
+  who->last_error = system().render(msg.reason);
+  log::error("Reactor {}: {} failed: {}", home().index(), who->what, who->last_error);
   if (!helpers_budget_.spend(steady_now()))
-    quit(caf::make_error(caf::sec::runtime_error, last_error_ + ", too often"));
+    quit(caf::make_error(caf::sec::runtime_error,
+                         std::string(who->what) + ": " + who->last_error + ", too often"));
+}
+
+void client_hub::no_thread_for(helper& one, const std::system_error& why) {
+  one.last_error = std::string("no thread: ") + why.what();
+  log::error("Reactor {}: {} has no thread: {}", home().index(), one.what, why.what());
 }
 
 void client_hub::report_throttled(tls_context_ptr tls) {
@@ -198,21 +207,37 @@ routing::account_ptr client_hub::find_account(const std::string& name) const {
 }
 
 void client_hub::check_elsewhere(std::function<auth_decision()> work, client_handle client) {
-  if (!login_worker_)
-    login_worker_ = spawn<caf::detached + caf::hidden + caf::monitored>(login_worker, caf::unit);
   auto task = std::make_shared<login_task>();
   task->work = std::move(work);
   task->done = [client = std::move(client)](auth_decision decision) {
     auto verdict = std::make_shared<const auth_decision>(std::move(decision));
     caf::anon_send(client, std::move(verdict));
   };
+  try {
+    if (!login_worker_) {
+      login_worker_ = spawn_on_thread<caf::monitored>(system(), *this, login_worker, caf::unit);
+      logins_.since = steady_now();
+    }
+  } catch (const std::system_error& e) {
+    no_thread_for(logins_, e);
+    return task->done(auth_decision::refuse(std::string("no thread to check it on: ") + e.what()));
+  }
   caf::anon_send(login_worker_, std::move(task));
 }
 
 void client_hub::step_elsewhere(std::function<void()> step, client_handle client) {
-  if (!handshake_worker_)
-    handshake_worker_ =
-      spawn<caf::detached + caf::hidden + caf::monitored>(handshake_worker, caf::unit);
+  try {
+    if (!handshake_worker_) {
+      handshake_worker_ =
+        spawn_on_thread<caf::monitored>(system(), *this, handshake_worker, caf::unit);
+      handshakes_.since = steady_now();
+    }
+  } catch (const std::system_error& e) {
+    // It takes well below a millisecond: better here than not at all.
+    no_thread_for(handshakes_, e);
+    std::exchange(step, {})();
+    return caf::anon_send(client, step_done{});
+  }
   auto task = std::make_shared<handshake_task>();
   task->step = std::move(step);
   task->client = std::move(client);
@@ -232,6 +257,7 @@ void client_hub::ask_service(const service_question& question, client_handle cli
     asker_ = routing::spawn_internal_client(home(), "auth callout",
                                             client_id{node_->next_client_id.fetch_add(1)});
     monitor(asker_.handle);
+    asking_.since = steady_now();
   }
   const routing::internal_publish asked{.subject = question.subject,
                                         .reply = {},
@@ -396,6 +422,24 @@ subs_report_ptr client_hub::report_subs(const subs_query& q) {
   return answer;
 }
 
+/// Those that were needed so far.
+void client_hub::describe_helpers(std::vector<observe::actor_snapshot>& to) const {
+  const auto add = [&](const helper& one, bool runs) {
+    if (!runs && one.last_error.empty()) return;
+    observe::actor_snapshot s;
+    s.kind = "helper";
+    s.name = std::string(one.what) + " of reactor " + std::to_string(home().index());
+    s.state = runs ? "running" : "not needed";
+    s.restarts = one.ends;
+    s.last_error = one.last_error;
+    if (runs) s.uptime = steady_now() - one.since;
+    to.push_back(std::move(s));
+  };
+  add(logins_, static_cast<bool>(login_worker_));
+  add(handshakes_, static_cast<bool>(handshake_worker_));
+  add(asking_, static_cast<bool>(asker_.handle));
+}
+
 actor_report_ptr client_hub::describe() {
   auto answer = std::make_shared<observe::actor_snapshot>();
   answer->kind = "reactor";
@@ -415,10 +459,9 @@ actor_report_ptr client_hub::describe() {
   clients.state = "running";
   clients.mailbox_depth = mailbox().size();
   clients.uptime = answer->uptime;
-  clients.restarts = helpers_budget_.total();
-  clients.last_error = last_error_;
+  describe_helpers(clients.children);
   for (auto& [id, c] : clients_) {
-    if (clients.children.size() >= described_connections) break;
+    if (clients.children.size() >= described_connections + most_helpers) break;
     observe::connection_snapshot s = c->snapshot(false);
     observe::actor_snapshot one;
     one.kind = "connection";

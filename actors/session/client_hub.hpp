@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <system_error>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -63,7 +64,17 @@ protected:
   void on_exit() override;
 
 private:
+  /// One of the actors that do some of a hub's work, made when it is needed.
+  struct helper {
+    const char* what;
+    size_t ends = 0;  // how often it was made anew, or will be when it is needed again
+    std::string last_error = {};
+    nanos since{};
+  };
+
   void on_down(const caf::down_msg& msg);
+  void no_thread_for(helper& one, const std::system_error& why);
+  void describe_helpers(std::vector<observe::actor_snapshot>& to) const;
   void obey(const node_policy_ptr& policy);
   void adopt(accepted_socket& socket);
   bool count(client_connection& c);
@@ -91,8 +102,8 @@ private:
   tls_context_ptr throttled_;  // whose refusals the log is to tell
   timer throttled_timer_;
   nanos started_;
-  restart_budget helpers_budget_;  // the login worker, the asker
-  std::string last_error_;
+  restart_budget helpers_budget_;  // of all three
+  helper logins_{"login worker"}, handshakes_{"handshake worker"}, asking_{"client for auth callout"};
 };
 
 } // namespace troupe

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "actors/observe/logger.hpp"
+#include "actors/reactor/pinned_actor.hpp"
 
 namespace troupe {
 
-handshake_worker_handle::behavior_type handshake_worker(handshake_worker_handle::pointer,
+handshake_worker_handle::behavior_type handshake_worker(handshake_worker_handle::pointer self,
                                                         caf::unit_t) {
+  self->set_exception_handler([](std::exception_ptr& failure) { return error_of(failure); });
   return {
     [](const handshake_task_ptr& task) {
       try {

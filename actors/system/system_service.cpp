@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "actors/observe/logger.hpp"
+#include "actors/reactor/own_thread.hpp"
 #include "actors/session/protocol_trace.hpp"
 #include "config/feature_flags.hpp"
 #include "config/version.hpp"
@@ -303,10 +304,22 @@ bool system_service::do_elsewhere(std::function<void()> job) {
     const size_t index = idle_workers_.back();
     idle_workers_.pop_back();
     wake_worker(index);
-  } else if (workers_.size() < max_workers) {
-    workers_.push_back(parts_.system->spawn<caf::detached + caf::hidden>(system_worker, caf::unit));
-    wake_worker(workers_.size() - 1);
+  } else if (workers_.size() < max_workers && !add_worker()) {
+    jobs_.pop_back();
+    return false;
   }
+  return true;
+}
+
+/// False: there is no thread for it, and none that will see to what waits.
+bool system_service::add_worker() {
+  try {
+    workers_.push_back(spawn_on_thread(*parts_.system, *parts_.system, system_worker, caf::unit));
+  } catch (const std::system_error& e) {
+    log::error("System account: no thread for requests: {}", e.what());
+    return !workers_.empty();
+  }
+  wake_worker(workers_.size() - 1);
   return true;
 }
 
@@ -327,6 +340,8 @@ void system_service::work_off(size_t index) {
       job();
     } catch (const std::exception& e) {
       log::error("System account: a request failed: {}", e.what());
+    } catch (...) {
+      log::error("System account: a request failed");
     }
     job = nullptr;
     lock.lock();
@@ -360,7 +375,8 @@ void system_service::on_request(const routing::internal_message& m) {
   if (auto value = find_header(m.headers(), "Nats-Request-Info")) w.client_info = std::string(*value);
   const std::string reply_to = m.reply;
   if (!do_elsewhere([this, w = std::move(w)]() mutable { serve(w); }) && !reply_to.empty())
-    answer(reply_to, refusal_json(card(), mark(), 503, "too many system requests are waiting"));
+    answer(reply_to, refusal_json(card(), mark(), 503, "too many system requests are waiting, or there is "
+                                                       "no thread for them"));
 }
 
 } // namespace troupe

@@ -139,6 +139,7 @@ private:
   void on_tick(nanos now);
   void on_statsz(nanos now);
   bool do_elsewhere(std::function<void()> job);
+  bool add_worker();
   void wake_worker(size_t index);
   static void tick_fired(void* self, nanos now);
   static void statsz_fired(void* self, nanos now);

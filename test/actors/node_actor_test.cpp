@@ -1,4 +1,6 @@
 // The root of the supervision tree in virtual time: lame duck mode, restarts, stop order.
+#include <atomic>
+
 #include "test/actors/fixtures/node_fixture.hpp"
 #include "test/catch.hpp"
 
@@ -140,8 +142,10 @@ TEST_CASE("node actor: a failed listener is restarted", "[node][supervision]") {
   auto tree = f.describe();
   REQUIRE(tree);
   CHECK(tree->state == "running");
-  CHECK(tree->restarts == 1);
   CHECK(tree->last_error.starts_with("listener: "));
+  REQUIRE(tree->children[0].kind == "listener");
+  CHECK(tree->children[0].restarts == 1);
+  CHECK_FALSE(tree->children[0].last_error.empty());
   f.signal(SIGINT);
   f.advance(20ms);
   CHECK(f.listener_logs[1]->stopped == 1);
@@ -225,7 +229,8 @@ TEST_CASE("node actor: the receiver of signals is made anew, within its budget",
     caf::anon_send_exit(f.signals.back(), caf::exit_reason::unhandled_exception);
     f.settle();
     CHECK(f.signals.size() == i + 1);
-    CHECK(f.describe()->restarts == i);
+    CHECK(f.describe()->children.back().kind == "signals");
+    CHECK(f.describe()->children.back().restarts == i);
   }
   CHECK(f.stops == 0);
   caf::anon_send_exit(f.signals.back(), caf::exit_reason::unhandled_exception);
@@ -233,6 +238,54 @@ TEST_CASE("node actor: the receiver of signals is made anew, within its budget",
   CHECK(f.signals.size() == 6);
   CHECK(f.stops == 1);
   CHECK(f.exit_code == 1);
+}
+
+TEST_CASE("node actor: a reload that ends is made anew by the next", "[node][supervision]") {
+  std::atomic<int> reads = 0;
+  std::atomic<bool> fatal = true;
+  int under_way = 0;
+  auto reload = std::make_shared<reload_parts>();
+  reload->hooks.read = [&]() -> config::load_result {
+    ++reads;
+    if (fatal) throw std::runtime_error("no memory");
+    config::load_result out;
+    out.errors.push_back({{}, "a broken file", false});
+    return out;
+  };
+  reload->hooks.under_way = [&](bool begins) { under_way += begins ? 1 : -1; };
+  node_fixture::options options;
+  options.config_file = "a file";
+  node_fixture f({1, 1}, options, reload);
+  for (uint64_t i = 1; i <= 7; ++i) {
+    f.signal(SIGHUP);
+    REQUIRE(f.settle_until([&] {
+      const auto one = f.child("reload");
+      return one && one->restarts == i;
+    }));
+    CHECK(under_way == 0);
+    CHECK(reads == static_cast<int>(i));
+    CHECK(f.child("reload")->state == "not needed");
+    CHECK(f.child("reload")->last_error.find("no memory") != std::string::npos);
+  }
+  fatal = false;
+  f.signal(SIGHUP);
+  REQUIRE(f.settle_until([&] { return reads == 8; }));
+  CHECK(f.child("reload")->state == "running");
+  CHECK(f.describe()->state == "running");
+  CHECK(f.stops == 0);
+}
+
+TEST_CASE("node actor: what the root throws stops everything below it, with an error",
+          "[node][supervision]") {
+  node_fixture f({1, 1});
+  f.bad_listener = true;
+  f.fail_listener(); // making the next one throws
+  f.settle();
+  CHECK(f.stops == 1);
+  CHECK(f.exit_code == 1);
+  CHECK(f.hubs[0]->ended);
+  CHECK(f.hubs[1]->ended);
+  CHECK(std::count(f.order.begin(), f.order.end(), "shard 0 ends") == 1);
 }
 
 TEST_CASE("node actor: describes itself with all its children", "[node][describe]") {

@@ -8,6 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <mutex>
+#include <stdexcept>
+#include <vector>
+
 using namespace troupe;
 using namespace troupe::http;
 using namespace std::chrono_literals;
@@ -146,6 +150,34 @@ TEST_CASE("monitor: a port in use is an error, and stop is quick", "[http]") {
   client idle(server.port());
   server.stop();
   CHECK(idle.read_all().empty());
+}
+
+TEST_CASE("monitor: a request that throws is ended and told, the others are served", "[http]") {
+  auto config = loopback();
+  std::vector<std::string> told;
+  std::mutex mutex;
+  config.on_failure = [&](const std::string& why) {
+    std::lock_guard lock(mutex);
+    told.push_back(why);
+  };
+  monitor_server server(config, [](std::string_view target) -> response {
+    if (target == "/bad") throw std::runtime_error("no room");
+    if (target == "/worse") throw 42; // NOLINT: what derives from nothing
+    return {200, "text/plain", "fine", false, false, {}};
+  });
+  REQUIRE(server.start());
+  client other(server.port());
+  for (const char* page : {"/bad", "/worse", "/bad", "/bad", "/bad", "/bad", "/bad"}) {
+    client one(server.port());
+    one.send(std::string("GET ") + page + " HTTP/1.1\r\n\r\n");
+    CHECK(one.read_all().empty());
+  }
+  other.send("GET /good HTTP/1.1\r\n\r\n");
+  CHECK(contains(other.read_until("fine"), "200 OK"));
+  server.stop();
+  REQUIRE(told.size() == 7);
+  CHECK(told[0] == "no room");
+  CHECK(told[1] == "unknown exception");
 }
 
 TEST_CASE("monitor: answers that nobody takes are bounded", "[http]") {

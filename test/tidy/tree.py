@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 SKIPPED_FOLDERS = {"build", "node_modules", "__pycache__", ".git", ".venv", ".cache"}
 # Written by a tool (.git is a file in a worktree), or inputs of a test: no style applies.
-GENERATED = re.compile(r"(^|/)(package-lock\.json|corpus/)|^\.git$|^docs/configuration\.md$")
+GENERATED = re.compile(r"(^|/)(package-lock\.json|corpus/)|^\.git$|^docs/configuration\.md$|golden/system_fields\.txt$")
 TEXT = {".cpp", ".hpp", ".py", ".js", ".mjs", ".cjs", ".ts", ".sh", ".cmake", ".txt", ".md", ".json", ".conf",
         ".service", ".yml", ".yaml", ".html", ".css", ".supp", ".dict", ""}
 CODE_FOLDERS = ("protocol", "storage", "config", "actors", "http", "test", "bench")

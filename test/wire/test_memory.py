@@ -4,21 +4,13 @@ These are Troupe's own promises: the Go server keeps more (and when it gives it 
 what the clients see is the same there and the sizes are not compared.
 """
 
-import resource
 import unittest
 
 from harness import WireCase, msg, not_yet, pub, server_binary, wait_until
-from harness.kernel import wait_consumed
+from harness.kernel import open_files, wait_consumed
 
 MANY = 1000
 BLOCK = b"x" * 60000
-
-
-def open_files(need):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < need <= hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= need
 
 
 class MemoryCase(WireCase):

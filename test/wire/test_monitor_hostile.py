@@ -7,6 +7,7 @@ import time
 import unittest
 
 from harness import WireCase, wait_until
+from harness.kernel import open_files
 from harness.server import is_troupe
 
 
@@ -95,7 +96,7 @@ class Hostile(WireCase):
         self.server.http("/varz")
         before = descriptors()
         memory = self.server.rss_kib()
-        idle = [self.dial() for _ in range(800)]
+        idle = [self.dial() for _ in range(3000 if open_files(3500) else 800)]
         keep = http.client.HTTPConnection("127.0.0.1", self.server.monitor_port, timeout=10)
         self.addCleanup(keep.close)
         for _ in range(3):

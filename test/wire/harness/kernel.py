@@ -1,5 +1,6 @@
 """What the kernel knows of the server's sockets: lets a test wait until its bytes were really read."""
 
+import resource
 import socket
 import struct
 
@@ -20,6 +21,14 @@ def unread(server_port, client_ports):
             if port in client_ports:
                 out[port] = int(fields[4].split(":")[1], 16)
     return out
+
+
+def open_files(need):
+    """Whether so many descriptors may be open, here and in the servers started from now on; raises the limit to that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < need <= hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (need, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= need
 
 
 def wait_consumed(server_port, clients):
