@@ -1,6 +1,7 @@
 // Every authenticator of the JavaScript client, against servers that ask for each kind of credentials.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +19,7 @@ const base64url = (data) => Buffer.from(data).toString("base64url");
 function jwt(issuer, subject, name, claims) {
   const head = base64url(JSON.stringify({ typ: "JWT", alg: "ed25519-nkey" }));
   const body = base64url(JSON.stringify({
-    jti: base64url(crypto.getRandomValues(new Uint8Array(16))), iat: Math.floor(Date.now() / 1000),
+    jti: base64url(randomBytes(16)), iat: Math.floor(Date.now() / 1000),
     iss: issuer.getPublicKey(), name, sub: subject.getPublicKey(), nats: { version: 2, ...claims },
   }));
   return `${head}.${body}.${base64url(issuer.sign(bytes(`${head}.${body}`)))}`;
