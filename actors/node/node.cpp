@@ -447,6 +447,7 @@ void node::finish() {
   p_->system->await_all_actors_done();
   if (p_->staples) p_->staples->stop();
   p_->drivers->stop();
+  p_->context->accounts->close();  // until here, so that who ends late still finds the shards
   p_->drivers->hear_failures(nullptr);
   p_->root = nullptr;
   p_->context->events = nullptr;

@@ -322,7 +322,7 @@ void node_actor::release_children() {
   if (parts_.system_account) parts_.system_account->end_client();
   for (auto& hub : parts_.hubs) send_exit(hub, caf::exit_reason::user_shutdown);
   for (auto& s : parts_.shards) send_exit(s.shard, caf::exit_reason::user_shutdown);
-  if (parts_.context->accounts) parts_.context->accounts->close();
+  if (parts_.context->accounts) parts_.context->accounts->end();
   if (parts_.listener) send_exit(parts_.listener, caf::exit_reason::user_shutdown);
   for (further_listener& l : parts_.more_listeners)
     send_exit(l.handle, caf::exit_reason::user_shutdown);

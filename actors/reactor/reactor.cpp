@@ -1,6 +1,8 @@
 #include "actors/reactor/reactor.hpp"
 
 #include <caf/actor_system.hpp>
+#include <caf/detail/sync_request_bouncer.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 
 #include <malloc.h>
@@ -76,12 +78,17 @@ void reactor::exec_later(caf::resumable* job) {
     run_queue_.push_back(job);
     return;
   }
-  inbox_.push({.job = job, .to = {}, .message = {}});
-  pool_.wake_if_asleep(*this);
+  put_in({.job = job, .to = {}, .message = {}});
 }
 
 void reactor::hand_over(caf::strong_actor_ptr to, caf::mailbox_element_ptr message) {
-  inbox_.push({.job = nullptr, .to = std::move(to), .message = std::move(message)});
+  put_in({.job = nullptr, .to = std::move(to), .message = std::move(message)});
+}
+
+void reactor::put_in(parcel p) {
+  inbox_.push(std::move(p));
+  if (abandoned_.load()) [[unlikely]]
+    return discard_inbox();
   pool_.wake_if_asleep(*this);
 }
 
@@ -129,6 +136,16 @@ size_t reactor::take_inbox() {
   return messages;
 }
 
+/// After the end, by whoever put something in. A message left here would hold its sender, and CAF's
+/// system does not end before the last detached actor is destroyed.
+void reactor::discard_inbox() {
+  const caf::detail::sync_request_bouncer bounce{caf::exit_reason::user_shutdown};
+  inbox_.drain([&](parcel& p) {
+    if (p.job) caf::intrusive_ptr_release(p.job);
+    else bounce(*p.message);
+  });
+}
+
 void reactor::run_jobs() {
   if (opened_links_.load() != 0) tell_link_waiters();
   // Enough for each actor to handle all that has just come, whoever it was for. Only what is queued
@@ -148,6 +165,7 @@ void reactor::run_jobs() {
 
 void reactor::abandon() {
   enter();
+  abandoned_.store(true);
   // Nobody is left to resume; whoever waits for an answer hears that there is none.
   take_inbox();
   for (caf::resumable* job : std::exchange(run_queue_, {})) caf::intrusive_ptr_release(job);

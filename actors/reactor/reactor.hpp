@@ -148,7 +148,8 @@ public:
   nanos take_busy() { return std::exchange(busy_, nanos::zero()); }
   void wake();
   std::atomic<unsigned>& driver() { return driver_; }
-  /// After the last turn: lets go of whoever still has a socket here.
+  /// After the last turn: lets go of whoever still has a socket here. Messages that come later are
+  /// dropped by who sends them.
   void abandon();
   /// The turn's thread-local context.
   void enter();
@@ -178,7 +179,9 @@ private:
   template <class F>
   void contained(const char* where, F&& call);
   bool run_hooks(std::vector<turn_hook*>& list, std::vector<turn_hook*>& spare);
+  void put_in(parcel p);
   size_t take_inbox();
+  void discard_inbox();
   void run_jobs();
   void tell_link_waiters();
   void flush_all_early();
@@ -203,6 +206,7 @@ private:
 
   std::deque<caf::resumable*> run_queue_;
   mpsc_inbox<parcel> inbox_;
+  std::atomic<bool> abandoned_{false};  // nobody will take out what is put in
 
   std::atomic<uint64_t> opened_links_{0};
   std::vector<std::vector<link_waiter*>> link_waiters_;  // by target reactor

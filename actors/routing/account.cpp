@@ -111,22 +111,23 @@ void account::spawn() {
   if (env_->on_spawned)
     for (size_t r = 0; r < peers->shards.size(); ++r) env_->on_spawned(peers->shards[r], shard_name(r));
   // Somebody still had a last word: it goes nowhere, and nobody waits for these.
-  if (closed_) end_shards();
+  if (ended_) end_shards();
+}
+
+void account::end() {
+  std::lock_guard coming_into_being(spawn_mutex_);
+  if (!std::exchange(ended_, true)) end_shards();
 }
 
 void account::close() {
-  std::lock_guard coming_into_being(spawn_mutex_);
-  closed_ = true;
-  end_shards();
+  end();
+  std::vector<shard_handle> gone;
+  std::lock_guard lock(mutex_);
+  gone.swap(handles_);
 }
 
 void account::end_shards() {
-  std::vector<shard_handle> ending;
-  {
-    std::lock_guard lock(mutex_);
-    ending.swap(handles_);
-  }
-  for (const shard_handle& handle : ending) {
+  for (const shard_handle& handle : shard_handles()) {
     if (env_->on_ending) env_->on_ending(handle);
     caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
   }
@@ -262,6 +263,10 @@ void account_directory::drop(const std::string& name) {
     last = std::move(it->second);
     accounts_.erase(it);
   }
+}
+
+void account_directory::end() {
+  for (const account_ptr& one : all()) one->end();
 }
 
 void account_directory::close() {

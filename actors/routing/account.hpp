@@ -122,7 +122,9 @@ public:
   /// Sum over the reactors.
   observe::account_traffic_totals traffic() const;
 
-  /// Ends the shards. Sessions must not use them afterwards.
+  /// Ends the shards. They stay where they are, for whoever leaves them later in the same turn.
+  void end();
+  /// Lets go of them too: nobody may use them afterwards.
   void close();
 
 private:
@@ -137,7 +139,7 @@ private:
   rules_ptr rules_;
   account_links_ptr links_;
   std::atomic<bool> ready_{false};
-  bool closed_ = false;  // under spawn_mutex_
+  bool ended_ = false;  // under spawn_mutex_
   std::atomic<observe::wall_time> updated_{observe::wall_now()};
   std::vector<shard_handle> handles_;  // by reactor
   std::vector<shard_actor*> shards_;
@@ -171,7 +173,9 @@ public:
   /// On its reactor, when that ends: no request goes from there to another account any more.
   void close_exchange(reactor_index r);
   exchange* exchange_of(reactor_index r) const { return env_->exchange_of(r); }
-  /// Ends all shards and lets go of all accounts.
+  /// Ends all shards, and those that come later.
+  void end();
+  /// When no reactor runs any more: lets go of all accounts and their shards.
   void close();
 
 private:

@@ -70,7 +70,7 @@ void shard_actor::on_exit() {
   // Peers refer to each other: without this the handles would keep themselves alive.
   peers_.reset();
   links_.reset();
-  outgoing_.clear();
+  for (auto& batch : outgoing_) batch = nullptr;
 }
 
 subscription* shard_actor::subscribe(subscriber* owner, std::string_view subject,

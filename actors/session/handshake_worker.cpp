@@ -1,6 +1,7 @@
 #include "actors/session/handshake_worker.hpp"
 
 #include <caf/send.hpp>
+#include <openssl/crypto.h>
 
 #include <exception>
 #include <utility>
@@ -13,6 +14,8 @@ namespace troupe {
 handshake_worker_handle::behavior_type handshake_worker(handshake_worker_handle::pointer self,
                                                         caf::unit_t) {
   self->set_exception_handler([](std::exception_ptr& failure) { return error_of(failure); });
+  // CAF counts its thread as gone a moment before it is: at the process's end nobody else would.
+  self->attach_functor([](const caf::error&) { OPENSSL_thread_stop(); });
   return {
     [](const handshake_task_ptr& task) {
       try {

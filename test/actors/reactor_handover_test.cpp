@@ -3,10 +3,12 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/atom.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -127,4 +129,28 @@ TEST_CASE("hand-over: a reactor that has stopped lets go of what came too late",
   CHECK(payload.use_count() == 2);
   home.drivers.stop();
   CHECK(payload.use_count() == 1);
+  std::thread([&] { caf::anon_send(actor, payload); }).join();
+  CHECK(payload.use_count() == 1);
+  caf::scoped_actor self{home.sys};
+  bool refused = false;
+  self->request(actor, caf::infinite, payload).receive([] {}, [&](const caf::error&) { refused = true; });
+  CHECK(refused);
+}
+
+TEST_CASE("hand-over: a thread that ends after its supervisor's reactor ends with the system", "[reactor]") {
+  // What tells the supervisor of the end holds who ended, and CAF waits for detached actors to be gone.
+  lone_reactor home;
+  std::vector<uint64_t> seen(1, 0);
+  auto supervisor = spawn_pinned<tally>(home.it(), seen);
+  auto worker = home.sys.spawn<caf::detached + caf::hidden>([](caf::event_based_actor* self) -> caf::behavior {
+    return {[self](uint64_t) { self->quit(); }};
+  });
+  // Attached first, called last: when the supervisor has been told.
+  std::promise<void> ended;
+  caf::actor_cast<caf::abstract_actor*>(worker)->attach_functor([&] { ended.set_value(); });
+  static_cast<tally*>(caf::actor_cast<caf::abstract_actor*>(supervisor))->monitor(worker);
+  home.end(supervisor);
+  home.drivers.stop();
+  caf::anon_send(worker, uint64_t{0});
+  ended.get_future().wait();
 }
