@@ -43,13 +43,18 @@ def plain(text):
     return [line.rstrip() for line in text.splitlines() if line.strip()]
 
 
+def measured(escaped):
+    """A number with a fraction is a measurement: any other will do. Versions have two points."""
+    return re.sub(r"(?<![\d.])\d+\\\.\d+(?!\d|\\\.)", r"\\d+\\.\\d+", escaped)
+
+
 def fits(shown, printed):
     pattern = ""
     for line in plain(shown):
         if line == "...":
             pattern += r"(?:[^\n]*\n)*?"
         else:
-            pattern += ".*".join(re.escape(part) for part in line.split("...")) + "\n"
+            pattern += ".*".join(measured(re.escape(part)) for part in line.split("...")) + "\n"
     return re.fullmatch(pattern, "".join(line + "\n" for line in plain(printed))) is not None
 
 
