@@ -46,7 +46,7 @@ class MemoryCase(WireCase):
 
     def grown(self, clients, *parts):
         """KiB by which these bytes, sent by each client part after part, make the server grow."""
-        before = self.server.rss_kib()
+        before = self.server.own_memory_kib()
         for part in parts:
             for c in clients:
                 c.send(part)
@@ -54,7 +54,7 @@ class MemoryCase(WireCase):
         watcher = self.client()
         watcher.fence()
         watcher.close()
-        return self.server.rss_kib() - before
+        return self.server.own_memory_kib() - before
 
 
 class AnnouncedPayload(MemoryCase):
@@ -99,7 +99,7 @@ class PerConnection(MemoryCase):
             clients = self.many()
             self.grown(clients, b"PUB x 1048576\r\n", b"y" * 4000)
             self.wait_gone(clients)
-            return self.server.rss_kib()
+            return self.server.own_memory_kib()
 
         for _ in range(12):  # until the allocator has met every size on every thread
             before = once()
@@ -125,18 +125,18 @@ class SlowConsumer(MemoryCase):
 
     def comes_back(self, before, slack):
         if self.promised:
-            wait_until(lambda: self.server.rss_kib() < before + slack,
-                       f"memory to come back from {self.server.rss_kib()} to {before} KiB and {slack} more")
+            wait_until(lambda: self.server.own_memory_kib() < before + slack,
+                       f"memory to come back from {self.server.own_memory_kib()} to {before} KiB and {slack} more")
 
     def test_memory_of_a_closed_one_comes_back(self):
         """16 MB were pending; what remains when it is gone is far from that."""
-        before = self.server.rss_kib()
+        before = self.server.own_memory_kib()
         self.flood("slow")
         self.comes_back(before, 8 * 1024)
 
     def test_next_ones_use_the_same_memory(self):
         self.flood("warm")
-        before = self.server.rss_kib()
+        before = self.server.own_memory_kib()
         for n in range(4):
             self.flood(f"slow.{n}")
         self.comes_back(before, 24 * 1024)  # one queue more, for the next may live on another thread
