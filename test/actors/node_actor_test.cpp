@@ -1,6 +1,4 @@
 // The root of the supervision tree in virtual time: lame duck mode, restarts, stop order.
-#include <atomic>
-
 #include "test/actors/fixtures/node_fixture.hpp"
 #include "test/catch.hpp"
 
@@ -238,41 +236,6 @@ TEST_CASE("node actor: the receiver of signals is made anew, within its budget",
   CHECK(f.signals.size() == 6);
   CHECK(f.stops == 1);
   CHECK(f.exit_code == 1);
-}
-
-TEST_CASE("node actor: a reload that ends is made anew by the next", "[node][supervision]") {
-  std::atomic<int> reads = 0;
-  std::atomic<bool> fatal = true;
-  int under_way = 0;
-  auto reload = std::make_shared<reload_parts>();
-  reload->hooks.read = [&]() -> config::load_result {
-    ++reads;
-    if (fatal) throw std::runtime_error("no memory");
-    config::load_result out;
-    out.errors.push_back({{}, "a broken file", false});
-    return out;
-  };
-  reload->hooks.under_way = [&](bool begins) { under_way += begins ? 1 : -1; };
-  node_fixture::options options;
-  options.config_file = "a file";
-  node_fixture f({1, 1}, options, reload);
-  for (uint64_t i = 1; i <= 7; ++i) {
-    f.signal(SIGHUP);
-    REQUIRE(f.settle_until([&] {
-      const auto one = f.child("reload");
-      return one && one->restarts == i;
-    }));
-    CHECK(under_way == 0);
-    CHECK(reads == static_cast<int>(i));
-    CHECK(f.child("reload")->state == "not needed");
-    CHECK(f.child("reload")->last_error.find("no memory") != std::string::npos);
-  }
-  fatal = false;
-  f.signal(SIGHUP);
-  REQUIRE(f.settle_until([&] { return reads == 8; }));
-  CHECK(f.child("reload")->state == "running");
-  CHECK(f.describe()->state == "running");
-  CHECK(f.stops == 0);
 }
 
 TEST_CASE("node actor: what the root throws stops everything below it, with an error",

@@ -1,9 +1,11 @@
 // A whole node in this process, spoken to through sockets.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <future>
 #include <map>
 #include <set>
+#include <stdexcept>
 
 #include "actors/auth/auth_core.hpp"
 #include "test/actors/fixtures/live_node.hpp"
@@ -58,6 +60,43 @@ TEST_CASE("live node: a port in use is named in the error", "[node][live]") {
         == "Error listening on port: " + at + ", \"listen tcp " + at
              + ": bind: address already in use\"");
   CHECK(started.error().code == errc::unavailable);
+}
+
+TEST_CASE("live node: a reload that ends is made anew by the next", "[node][live][supervision]") {
+  std::atomic<bool> fatal = true;
+  std::atomic<int> under_way = 0;
+  reload_hooks hooks;
+  hooks.read = [&]() -> config::load_result {
+    if (fatal) throw std::runtime_error("no memory");
+    config::load_result out;
+    out.errors.push_back({{}, "a broken file", false});
+    return out;
+  };
+  hooks.under_way = [&](bool begins) { under_way += begins ? 1 : -1; };
+  config::server_options options;
+  options.config_file = "a file";
+  live_node n(2, options, hooks);
+  auto c = n.client();
+  const auto reload_actor = [&]() -> observe::actor_snapshot {
+    if (auto tree = n.it.actors())
+      for (const observe::actor_snapshot& one : tree->children)
+        if (one.kind == "reload") return one;
+    return {};
+  };
+  for (uint64_t i = 1; i <= 7; ++i) {
+    CHECK_FALSE(n.it.reload());
+    REQUIRE(eventually([&] { return reload_actor().restarts == i; }));
+    CHECK(under_way == 0);
+    CHECK(reload_actor().state == "not needed");
+    CHECK(reload_actor().last_error.find("no memory") != std::string::npos);
+  }
+  fatal = false;
+  auto answer = n.it.reload();
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().context == "a broken file");
+  CHECK(reload_actor().state == "running");
+  CHECK(c->sync().empty());
+  CHECK(n.stop() == 0);
 }
 
 TEST_CASE("live node: spreads its clients over the reactors and reports them", "[node][live]") {
