@@ -86,6 +86,12 @@ result<host_port> parse_listen(const value& v) {
   return host_port{host, port};
 }
 
+std::string lower(std::string text) {
+  for (char& c : text)
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
 nanoseconds seconds_of(int64_t n) {
   constexpr int64_t longest = INT64_MAX / 1'000'000'000;
   return std::chrono::seconds{std::clamp(n, -longest, longest)};
@@ -245,7 +251,14 @@ bool load_special(load_context& ctx, std::string_view name, const value& v) {
   } else if (name == "jetstream") {
     auto s = v.get<std::string>();
     auto b = v.get<bool>();
-    o.jetstream = b ? *b : v.get<map>() != nullptr || (s && (*s == "enabled" || *s == "enable"));
+    const std::string word = s ? lower(*s) : std::string();
+    o.jetstream = b ? *b : v.get<map>() != nullptr || word == "enabled" || word == "enable";
+    return false;
+  } else if (name == "default_js_domain") {
+    o.default_js_domain.clear();
+    if (auto m = v.get<map>())
+      for (auto& [account, field] : *m)
+        if (auto domain = field.get<std::string>()) o.default_js_domain[account] = *domain;
     return false;
   } else {
     return name == "authorization" || name == "accounts"; // load_users_and_accounts
@@ -285,45 +298,6 @@ void sort_by_place(std::vector<diagnostic>& list) {
 
 } // namespace
 
-void check_block(load_context& ctx, const value& v, std::string_view block) {
-  if (auto list = v.get<array>()) {
-    for (auto& entry : *list)
-      check_block(ctx, entry, block);
-    return;
-  }
-  auto m = v.get<map>();
-  if (!m || block.empty() || block == "*") return;
-  if (block[0] == '*') { // any key, each holding such a block
-    for (auto& [key, entry] : *m)
-      check_block(ctx, entry, block.substr(1));
-    return;
-  }
-  for (auto& [key, field] : *m) {
-    auto row = find_option(block, key);
-    if (!row) {
-      ctx.unknown(field, key);
-      continue;
-    }
-    switch (row->type) {
-    case option_type::boolean:
-      ctx.boolean(field);
-      break;
-    case option_type::integer:
-      ctx.integer(field);
-      break;
-    case option_type::text:
-      ctx.text(field);
-      break;
-    case option_type::map:
-      ctx.block(field);
-      break;
-    default:
-      break;
-    }
-    check_block(ctx, field, row->nested);
-  }
-}
-
 std::string load_result::to_string() const {
   std::string out;
   for (auto list : {&warnings, &errors})
@@ -341,8 +315,7 @@ void load_option(load_context& ctx, const std::string& key, const value& v) {
   if (row->field.index() != 0) {
     std::visit(setter{ctx, *row, key, v}, row->field);
   } else if (!load_special(ctx, row->name(), v)) {
-    if (row->type == option_type::map) ctx.block(v);
-    check_block(ctx, v, row->nested);
+    check_option(ctx, *row, key, v);
   }
   if (row->state == support::unbuilt || row->state == support::unbuilt_security)
     ctx.notice(v, *row);

@@ -85,13 +85,6 @@ void load_limits(load_context& ctx, const value& v, account_limits& out) {
   }
 }
 
-void load_account_jetstream(load_context& ctx, const value& v) {
-  auto s = v.get<std::string>();
-  if (s && *s != "enabled" && *s != "enable" && *s != "disabled" && *s != "disable")
-    ctx.error(v, "Expected 'enabled' or 'disabled' for string value, got '" + *s + "'");
-  check_block(ctx, v, "account_jetstream");
-}
-
 void load_account_field(load_context& ctx, const option_row& row, const std::string& key,
                         const value& v, account_options& out) {
   auto name = row.name();
@@ -114,7 +107,7 @@ void load_account_field(load_context& ctx, const option_row& row, const std::str
   } else if (name == "msg_trace") {
     load_trace(ctx, v, key, out);
   } else if (name == "jetstream") {
-    load_account_jetstream(ctx, v);
+    check_option(ctx, row, key, v);
   }
   if (row.state != support::built) ctx.notice(v, row);
 }

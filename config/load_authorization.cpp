@@ -9,32 +9,12 @@ namespace troupe::config {
 
 namespace {
 
-constexpr double longest_usual_timeout_s = 60;
-
 void load_timeout(load_context& ctx, const value& v, const std::string& key) {
-  double seconds = 0;
-  if (auto n = v.get<int64_t>()) {
-    seconds = static_cast<double>(*n);
-  } else if (auto x = v.get<double>()) {
-    seconds = *x;
-  } else if (auto s = v.get<std::string>()) {
-    auto d = parse_duration(*s);
-    if (!d)
-      return ctx.error(v, "error parsing authorization config, 'timeout' " + d.error().context);
-    seconds = std::chrono::duration<double>(*d).count();
-  } else {
-    return ctx.error(v, "error parsing authorization config, 'timeout' wrong type");
-  }
-  if (seconds > longest_usual_timeout_s) {
-    ctx.warn(v, key,
-             "timeout of " + show(v) + " (" + std::to_string(seconds)
-                 + " seconds) is high, consider keeping it under 60 seconds. possibly caused by "
-                   "unquoted duration; use '1m' instead of 1m, for example");
-  }
+  auto seconds = load_auth_seconds(ctx, v, key, "authorization");
   constexpr double longest_s = 9e9; // what fits in nanoseconds
-  if (seconds <= 0) return;
+  if (!seconds || *seconds <= 0) return;
   ctx.options.authorization.timeout =
-      nanoseconds{static_cast<int64_t>(std::min(seconds, longest_s) * 1e9)};
+      nanoseconds{static_cast<int64_t>(std::min(*seconds, longest_s) * 1e9)};
   ctx.options.authorization.timeout_given = true;
 }
 
@@ -102,6 +82,30 @@ std::optional<auth_callout_options> load_callout(load_context& ctx, const value&
 
 } // namespace
 
+std::optional<double> load_auth_seconds(load_context& ctx, const value& v, const std::string& key,
+                                        std::string_view block) {
+  constexpr double longest_usual_s = 60;
+  const std::string problem = "error parsing " + std::string(block) + " config, 'timeout' ";
+  double seconds = 0;
+  if (auto n = v.get<int64_t>()) {
+    seconds = static_cast<double>(*n);
+  } else if (auto x = v.get<double>()) {
+    seconds = *x;
+  } else if (auto s = v.get<std::string>()) {
+    auto d = parse_duration(*s);
+    if (!d) return ctx.error(v, problem + d.error().context), std::nullopt;
+    seconds = std::chrono::duration<double>(*d).count();
+  } else {
+    return ctx.error(v, problem + "wrong type"), std::nullopt;
+  }
+  if (seconds > longest_usual_s)
+    ctx.warn(v, key,
+             "timeout of " + show(v) + " (" + std::to_string(seconds)
+                 + " seconds) is high, consider keeping it under 60 seconds. possibly caused by "
+                   "unquoted duration; use '1m' instead of 1m, for example");
+  return seconds;
+}
+
 void load_authorization(load_context& ctx, const value& v) {
   auto m = ctx.block(v);
   if (!m) return;
@@ -160,6 +164,7 @@ void load_proxies(load_context& ctx, const value& v) {
                              + type_name(entry));
         continue;
       }
+      if (proxy->empty()) ctx.error(entry, "proxy trusted key \"\" is invalid");
       for (auto& [name, x] : *proxy) {
         auto s = ctx.known("proxy", name, x) ? ctx.text(x) : nullptr;
         if (!s) continue;

@@ -57,10 +57,13 @@ struct host_port {
 };
 /// "host:port" or a port alone. An error's context is the server's message.
 result<host_port> parse_listen(const value& v);
+/// Of ASCII.
+std::string lower(std::string text);
 /// As a duration that fits.
 nanoseconds seconds_of(int64_t n);
 
-/// Checks names and types of a block that has no handler of its own.
+/// Checks an option that has no loader of its own, and whatever is in it: names, types, values.
+void check_option(load_context& ctx, const option_row& row, const std::string& key, const value& v);
 void check_block(load_context& ctx, const value& v, std::string_view block);
 
 /// A list of users, each with its permissions.
@@ -71,6 +74,10 @@ void apply_default_permissions(std::vector<user_options>& users,
 /// A text, or a list of texts; what is no text is an error. `what` names the option in it.
 std::vector<std::string> load_text_list(load_context& ctx, const value& v, std::string_view what);
 
+/// Seconds that credentials may take, a number or a duration; nothing after an error. `block` names
+/// the block in it.
+std::optional<double> load_auth_seconds(load_context& ctx, const value& v, const std::string& key,
+                                        std::string_view block);
 /// The authorization block -> options.authorization.
 void load_authorization(load_context& ctx, const value& v);
 /// A permissions block of a user, or of all users.

@@ -6,19 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 namespace troupe::config {
 
 namespace {
 
 constexpr nanoseconds fallback_delay = 50ms; // of "auto"
-
-std::string lower(std::string s) {
-  for (char& c : s)
-    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return s;
-}
 
 class tls_loader {
 public:
@@ -67,6 +60,7 @@ private:
     else if (name == "handshake_first") load_order(v, key);
     else if (name == "certs") load_certs(v);
     else if (name == "min_version") load_min_version(v);
+    else if (name == "ca_certs_match") load_store_authorities(v);
     else if (name.starts_with("cert_")) load_store(v, name);
   }
 
@@ -222,6 +216,20 @@ private:
                         ? "cert_store not compatible with current operating system"
                         : "cert store type not implemented");
     }
+    if (name == "cert_match_by") {
+      const std::string by = lower(*s);
+      if (by != "subject" && by != "issuer" && by != "thumbprint")
+        ctx_.error(v, "cert match by type not implemented");
+    }
+  }
+
+  void load_store_authorities(const value& v) {
+    constexpr char problem[] = "error parsing ca_cert_match: unsupported type ";
+    auto list = v.get<array>();
+    if (!list) return; // as in the NATS server, whatever it is
+    for (auto& one : *list)
+      if (!one.get<std::string>())
+        ctx_.error(v, problem + std::string(type_name(one)) + " where string is expected");
   }
 
   void check(const value& v) {

@@ -163,6 +163,9 @@ result<void> validate_websocket(const server_options& options) {
   if (!o.tls && !o.no_tls) return bad("websocket requires TLS configuration");
   for (auto& text : o.allowed_origins)
     if (auto ok = validate_origin(text); !ok) return ok;
+  if (!o.advertise.empty())
+    if (auto address = parse_advertise(o.advertise); !address)
+      return bad("Unable to get websocket connect URLs: " + address.error().context);
   if (auto ok = validate_no_auth_user(options, o.no_auth_user); !ok) return ok;
   if (!options.authorization.users.empty()) {
     if (!o.user.empty())

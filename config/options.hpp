@@ -138,6 +138,7 @@ struct server_options {
   // -- JetStream switches known to the command line; the block itself is not built yet
   bool jetstream = false;
   std::string store_dir;
+  std::map<std::string, std::string> default_js_domain; // account -> domain
 
   // -- cluster switches known to the command line; the block itself is not built yet
   std::string cluster_name;

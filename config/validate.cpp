@@ -6,6 +6,7 @@
 #include "config/version.hpp"
 #include "protocol/auth/nkey.hpp"
 #include "protocol/client/go_quote.hpp"
+#include "protocol/subject/subject.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -63,6 +64,29 @@ result<void> validate_system_account(const server_options& o) {
   return bad("error resolving system account: account missing");
 }
 
+/// Accounts that are to have a JetStream domain are there.
+result<void> validate_default_domains(const server_options& o) {
+  const std::string system = o.system_account.empty() ? default_system_account : o.system_account;
+  for (auto& [name, domain] : o.default_js_domain) {
+    const bool known =
+        name == global_account
+        || std::any_of(o.accounts.begin(), o.accounts.end(), [&name = name](auto& a) { return a.name == name; });
+    if (o.operators.enabled() && !is_public_nkey(name, nkey_role::account))
+      return bad("default_js_domain contains account name " + go_quote(name)
+                 + ", which is not a valid public account nkey");
+    if (!o.operators.enabled() && !known)
+      return bad("in non operator mode, `default_js_domain` references non existing account " + go_quote(name));
+    if (name == system) return bad("system account " + go_quote(name) + " can not be in default_js_domain");
+    static constexpr std::string_view reserved[] = {"ACK", "FC", "SNAPSHOT", "EVENT"};
+    if (!domain.empty()
+        && (!is_valid_subject("$JS." + domain + ".API.>")
+            || std::find(std::begin(reserved), std::end(reserved), domain) != std::end(reserved)))
+      return bad("default_js_domain contains account " + go_quote(name) + " with invalid domain name "
+                 + go_quote(domain));
+  }
+  return {};
+}
+
 } // namespace
 
 result<advertised_address> parse_advertise(const std::string& text) {
@@ -103,6 +127,7 @@ result<void> validate(const server_options& o) {
   check(validate_operators(o, compatible_version), found);
   check(validate_system_account(o), found);
   check(validate_websocket(o), found);
+  check(validate_default_domains(o), found);
   if (found.empty()) return {};
   std::string all;
   for (auto& one : found)

@@ -117,14 +117,14 @@ struct node::parts {
   node_handle root;
   std::promise<int> stopped;
   std::atomic<uint16_t> port{0};
-  uint16_t websocket_port = 0;
+  std::atomic<uint16_t> websocket_port{0};
   std::optional<bound_socket> websocket_socket;  // until its listener has it
   bool started = false;
   std::shared_ptr<staple_watch> staples;  // of the policy in force
 
   void watch_staples(const node_policy& policy);
   result<node_policy_ptr> make_policy(const config::server_options& options,
-                                      uint16_t client_port) const;
+                                      client_ports ports) const;
   std::shared_ptr<const authenticator> make_authenticator(const config::server_options& options,
                                                           const node_policy& policy) const;
   std::shared_ptr<const authenticator> usual_authenticator(const config::server_options& options,
@@ -142,7 +142,7 @@ struct node::parts {
 };
 
 result<node_policy_ptr> node::parts::make_policy(const config::server_options& options,
-                                                 uint16_t client_port) const {
+                                                 client_ports ports) const {
   auto policy = std::make_shared<node_policy>();
   policy->options = std::make_shared<config::server_options>(options);
   if (options.tls) {
@@ -153,7 +153,7 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   }
   policy->info = info_from(options, id);
   policy->info.xkey = keys->sealing.public_key();
-  policy->info.port = client_port;
+  policy->info.port = ports.client;
   if (!options.client_advertise.empty()) { // instead of what the socket is bound to
     auto address = config::parse_advertise(options.client_advertise);
     if (!address)
@@ -178,7 +178,7 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
     for (const std::string& text : callout_complaints(options, policy->system_account))
       log::error("{}", text);
   auto websocket = make_websocket_policy(
-    options, *policy, websocket_port,
+    options, *policy, ports.websocket,
     [&](const config::server_options& own) { return make_authenticator(own, *policy); });
   if (!websocket) return websocket.error();
   policy->websocket = std::move(*websocket);
@@ -228,7 +228,7 @@ result<void> node::parts::build_context() {
     operators = std::move(made->accounts);
     claims = std::move(made->claims);
   }
-  auto policy = make_policy(options, port);
+  auto policy = make_policy(options, {port, websocket_port});
   if (!policy) return policy.error();
   c.publish(*policy);
   c.closed_kept_per_reactor = static_cast<size_t>(std::max<int64_t>(options.max_closed_clients, 0))
@@ -260,17 +260,17 @@ std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
   out->hooks = hooks;
   out->context = context;
   out->hubs = hubs;
-  out->make_policy = [this](const config::server_options& o, uint16_t client_port) {
-    return make_policy(o, client_port);
+  out->make_policy = [this](const config::server_options& o, client_ports ports) {
+    return make_policy(o, ports);
   };
   out->published = [this](const node_policy& policy) { watch_staples(policy); };
   out->prepare_operators = [this](const config::server_options& o) {
     if (!operators) return result<std::function<void()>>([] {});
     return prepare_operator_reload(*context->policy()->options, o, operators);
   };
-  out->client_port = [this] { return port.load(); };
+  out->ports = [this] { return client_ports{port, websocket_port}; };
   out->move_listener = [this](bound_socket socket) {
-    port = socket.port;
+    (socket.kind == listener_kind::websocket ? websocket_port : port) = socket.port;
     caf::anon_send(root, listener_moved{std::move(socket)});
   };
   return out;
@@ -360,6 +360,7 @@ void node::parts::add_websocket_listener(node_parts& parts) {
   if (!websocket_socket) return;
   further_listener one;
   one.what = "WebSocket";
+  one.kind = listener_kind::websocket;
   one.handle = adopt_listener(*std::exchange(websocket_socket, std::nullopt));
   one.spawn = [this]() -> result<listener_handle> {
     auto bound = listen_for_websocket(*context->policy()->options, websocket_port);

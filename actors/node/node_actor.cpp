@@ -228,8 +228,11 @@ void node_actor::move_listener(const bound_socket& socket) {
     ::close(socket.fd);
     return;
   }
-  listener_handle old = std::exchange(parts_.listener, parts_.adopt_listener(socket));
-  monitor(parts_.listener);
+  listener_handle* place = &parts_.listener;
+  for (further_listener& l : parts_.more_listeners)
+    if (l.kind == socket.kind) place = &l.handle;
+  listener_handle old = std::exchange(*place, parts_.adopt_listener(socket));
+  monitor(*place);
   if (!old) return;
   demonitor(old.address());
   send_exit(old, caf::exit_reason::user_shutdown);

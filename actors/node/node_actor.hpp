@@ -81,6 +81,7 @@ struct child_record {
 /// A listener beside that of clients.
 struct further_listener {
   std::string what;  // for the log: "WebSocket"
+  listener_kind kind = listener_kind::client;
   listener_handle handle;
   std::function<result<listener_handle>()> spawn;
   child_record record = {};

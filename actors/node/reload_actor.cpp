@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "actors/node/websocket_setup.hpp"
 #include "actors/observe/logger.hpp"
 
 namespace troupe {
@@ -57,17 +58,23 @@ public:
 private:
   /// Everything that may fail, the log last, since it changes with it.
   result<void> prepare(const reload_plan& plan) {
-    uint16_t port = parts_.client_port();
+    client_ports ports = parts_.ports();
     if (plan.client_listener) {
       auto bound = listen_on(plan.options.host, plan.options.port);
       if (!bound) return bound.error();
-      socket_ = std::make_unique<open_socket>(*bound);
-      port = bound->port;
+      sockets_.push_back(std::make_unique<open_socket>(*bound));
+      ports.client = bound->port;
+    }
+    if (plan.websocket_listener) {
+      auto bound = listen_for_websocket(plan.options, plan.options.websocket.port);
+      if (!bound) return bound.error();
+      sockets_.push_back(std::make_unique<open_socket>(*bound));
+      ports.websocket = bound->port;
     }
     auto operators = parts_.prepare_operators(plan.options);
     if (!operators) return operators.error();
     commit_operators_ = std::move(*operators);
-    auto policy = parts_.make_policy(plan.options, port);
+    auto policy = parts_.make_policy(plan.options, ports);
     if (!policy) return policy.error();
     policy_ = *policy;
     if (parts_.hooks.prepare) {
@@ -83,7 +90,7 @@ private:
     parts_.context->accounts->apply(plan.options, policy_->system_account);
     commit_operators_();
     parts_.context->publish(policy_);
-    if (socket_) parts_.move_listener(socket_->take());
+    for (auto& socket : sockets_) parts_.move_listener(socket->take());
     for (const hub_handle& hub : parts_.hubs) self_->send(hub, policy_);
     if (commit_outside_) commit_outside_();
     if (parts_.published) parts_.published(*policy_);
@@ -140,7 +147,7 @@ private:
 
   caf::scoped_actor self_;
   const reload_parts& parts_;
-  std::unique_ptr<open_socket> socket_;
+  std::vector<std::unique_ptr<open_socket>> sockets_;
   node_policy_ptr policy_;
   std::function<void()> commit_outside_;
   std::function<void()> commit_operators_;

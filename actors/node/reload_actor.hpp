@@ -40,20 +40,26 @@ struct reload_hooks {
   std::function<void(bool)> under_way;
 };
 
+/// Where clients come in; 0: no such listener.
+struct client_ports {
+  uint16_t client = 0;
+  uint16_t websocket = 0;
+};
+
 /// What the actor works on.
 struct reload_parts {
   reload_hooks hooks;
   std::shared_ptr<node_context> context;
   std::vector<hub_handle> hubs;
-  /// The policy of these options, with clients on this port.
-  std::function<result<node_policy_ptr>(const config::server_options&, uint16_t port)> make_policy;
+  /// The policy of these options, with clients on these ports.
+  std::function<result<node_policy_ptr>(const config::server_options&, client_ports)> make_policy;
   /// Called when it is in force.
   std::function<void(const node_policy&)> published;
   /// Opens what operator mode needs of the new options; the function puts it in force.
   std::function<result<std::function<void()>>(const config::server_options&)> prepare_operators;
-  /// The port that clients connect to now.
-  std::function<uint16_t()> client_port;
-  /// Clients come through this socket from now on, and no more through the old one.
+  /// The ports that clients connect to now.
+  std::function<client_ports()> ports;
+  /// Clients of its kind come through this socket from now on, and no more through the old one.
   std::function<void(bound_socket)> move_listener;
 };
 

@@ -223,13 +223,9 @@ result<void> check_special(const option_row& row, const server_options& before,
     if (still_there || !after.no_auth_user.empty())
       return refusal("NoAuthUser", before.no_auth_user, after.no_auth_user);
   }
-  if (name == "websocket") {
-    // Only what TLS asks for and shows may change; whether there is any stays.
-    config::websocket_options others = after.websocket;
-    if (others.tls && before.websocket.tls) others.tls = before.websocket.tls;
-    if (others != before.websocket)
-      return refusal("Websocket", value_text(row, before), value_text(row, after));
-  }
+  // A listener moves, but is neither opened nor closed for good.
+  if (name == "websocket" && (before.websocket.port == 0) != (after.websocket.port == 0))
+    return refusal("Websocket", value_text(row, before), value_text(row, after));
   if (name == "resolver_preload"
       && after.operators.resolver.kind != config::resolver_kind::memory)
     return refusal("resolverPreloads", value_text(row, before), value_text(row, after));
@@ -258,6 +254,14 @@ void mark(reload_plan& plan, std::string_view name) {
                     || plan.client_listener;
 }
 
+void mark_websocket(reload_plan& plan, const config::websocket_options& before,
+                    const config::websocket_options& after) {
+  plan.websocket_listener = before.host != after.host || before.port != after.port;
+  // It tells the address and whether TLS is spoken there.
+  plan.ports_file = plan.ports_file || plan.websocket_listener
+                    || before.tls.has_value() != after.tls.has_value();
+}
+
 } // namespace
 
 result<reload_plan> plan_reload(const server_options& current, server_options next) {
@@ -270,6 +274,7 @@ result<reload_plan> plan_reload(const server_options& current, server_options ne
     if (auto ok = check_special(row, current, next); !ok) return ok.error();
     add_lines(row, current, next, plan.lines);
     mark(plan, row.name());
+    if (row.name() == "websocket") mark_websocket(plan, current.websocket, next.websocket);
   }
   plan.options = std::move(next);
   return plan;

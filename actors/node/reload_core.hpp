@@ -17,6 +17,7 @@ struct reload_plan {
   std::vector<std::string> lines; // for the log, one for each change: "Reloaded: debug = true"
   bool logging = false;           // where and what is logged
   bool client_listener = false;   // host or port of clients
+  bool websocket_listener = false; // the same of WebSocket clients
   bool monitor = false;           // monitoring address or base path
   bool pid_file = false;
   bool ports_file = false;        // its folder, or a port in it
