@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <cctype>
 #include <ctime>
 #include <exception>
 #include <list>
@@ -229,9 +230,11 @@ struct monitor_server::impl {
 
 result<void> monitor_server::impl::listen() {
   auto shown = config.host + ":" + std::to_string(config.port);
-  auto failed = [&](const error_code& ec) {
-    return troupe::error{errc::unavailable, "can't listen to the monitor port: listen tcp " + shown
-                                                + ": " + ec.message()};
+  auto failed = [&](const error_code& ec, const char* step) {
+    std::string why = ec.message(); // begins with a capital, Go's do not
+    if (!why.empty()) why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
+    return troupe::error{errc::unavailable,
+                         "can't listen to the monitor port: listen tcp " + shown + ": " + step + why};
   };
   if (config.port < -1 || config.port > 65535)
     return troupe::error{errc::unavailable, "can't listen to the monitor port: listen tcp: address "
@@ -240,13 +243,13 @@ result<void> monitor_server::impl::listen() {
   auto port_text = std::to_string(config.port < 0 ? 0 : config.port);
   tcp::resolver resolver(context);
   auto found = resolver.resolve(config.host, port_text, tcp::resolver::passive, ec);
-  if (ec || found.empty()) return failed(ec);
+  if (ec || found.empty()) return failed(ec, "");
   auto endpoint = found.begin()->endpoint();
   acceptor.open(endpoint.protocol(), ec);
   if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
   if (!ec) acceptor.bind(endpoint, ec);
   if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  if (ec) return failed(ec);
+  if (ec) return failed(ec, "bind: ");
   port = acceptor.local_endpoint(ec).port();
   return {};
 }

@@ -114,6 +114,9 @@ result<std::function<void()>> process_windows::prepare(const reload_plan& plan) 
   const bool moved = !same_address(config, config_);
   const bool replace = moved || config.base_path != config_.base_path;
   auto fresh = std::make_shared<monitor_ptr>();
+  // It says the same whatever becomes of the reload.
+  if (plan.pid_file && !plan.options.pid_file.empty())
+    if (auto ok = write_pid_file(plan.options.pid_file); !ok) return ok.error();
   if (moved) {
     auto opened = open_monitor(config);
     if (!opened) return opened.error();
@@ -142,8 +145,6 @@ void process_windows::commit(const reload_plan& plan, monitor_ptr fresh,
   }
   if (replace) put_in_place(std::move(fresh), config);
   http::set_block_rate(plan.options.prof_block_rate);
-  if (plan.pid_file && !plan.options.pid_file.empty())
-    if (auto ok = write_pid_file(plan.options.pid_file); !ok) log::error("{}", ok.error().context);
   if (!plan.ports_file && !replace) return;
   ports_.remove();
   write_ports_file(plan.options);

@@ -5,28 +5,15 @@ import json
 import os
 import signal
 import socket
-import sys
 import unittest
 
-import test_reload_logging
 from harness import RawClient, Server, connect_line, free_port, msg, pub, wait_until
 from harness.certificates import client_context
 from harness.nkeys import ACCOUNT, USER, Key, Operator, user_jwt
-from harness.reload_case import IS_TROUPE, ReloadOptionCase, cases_of, option_rows, troupe_only
+from harness.reload_case import IS_TROUPE, ReloadOptionCase, troupe_only
 from harness.tls_case import CA, tls
 
 BLOCK = b"x" * 60000
-
-
-class Complete(unittest.TestCase):
-    @troupe_only
-    def test_every_option_that_is_built_has_its_case(self):
-        rows = option_rows()
-        self.assertGreater(len(rows), 300)
-        built = {key for key, (_, state) in rows.items() if state == "works" and key[0] == ""}
-        cases = {x for x in cases_of(sys.modules[__name__], test_reload_logging) if x[0] == ""}
-        self.assertEqual(sorted(built - cases), [], "options without a case here or in test_reload_blocks.py")
-        self.assertEqual(sorted(cases - built), [], "cases of options that are not built")
 
 
 class Addresses(ReloadOptionCase):
