@@ -5,7 +5,7 @@
 
 writes, from `-t` of the Go server,
 - golden/judged.txt: for each option and value whether it is refused (r) or fine (f),
-- golden/option_errors.txt: for each option one value that is refused, with the words and the place. Where Troupe's own
+- golden/options_*.txt: for each option one value that is refused, with the words and the place. Where Troupe's own
   words differ on purpose, they stand there and Go's in the title: to be read in the diff.
 A new server is followed by writing both anew (extract_options.py first).
 """
@@ -66,6 +66,15 @@ BLOCKS = {
 VALUES = ["7", "-1", "4294967296", "9223372036854775807", "1.5", "x", '""', "true", "[]", "[x]", "[ 5 ]", "[[]]", "[{}]",
           "{}", "{a: b}", "{a: 5}", "2016-05-04T18:53:41Z"]
 UNKNOWN = "no_such_option"
+# The files that a block's cases are in.
+FILES = {
+    "top": "-",
+    "accounts": "authorization user permissions subject_permission allow_responses auth_callout account mapping account_limits "
+                "msg_trace account_jetstream export latency import import_source",
+    "listeners": "tls cert_pair ocsp ocsp_peer ocsp_cache proxies proxy resolver websocket simple_auth mqtt",
+    "cluster": "cluster compression gateway remote_gateway leafnodes leaf_auth leaf_user remote_leaf migrate leaf_proxy",
+    "jetstream": "jetstream jetstream_limits jetstream_batch tpm",
+}
 # Nobody can expect these: addresses in memory, names of Go's own types.
 UNSPEAKABLE = re.compile(r"0x[0-9a-f]{6}|runtime error|\*conf\.token|%!|map\[|UTC")
 
@@ -117,15 +126,17 @@ def main():
                 print(f"block {block} {BLOCKS[block]}", file=out)
             print(f"{name} {letters}", file=out)
     differ = 0
-    with open(HERE / "golden/option_errors.txt", "w", encoding="utf-8") as out:
-        for (block, name), _, case in results:
-            if not case:
-                continue
-            value, text, go, ours = case
-            title = f"load: {block}.{name}: {value}" + ("" if sorted(go) == sorted(ours) else f" (Go: {' / '.join(go)})")
-            differ += sorted(go) != sorted(ours)
-            print(f"=== {title}\n{text}--- expect", file=out)
-            print("\n".join(ours), file=out)
+    texts = {}
+    for (block, name), _, case in results:
+        if not case:
+            continue
+        value, text, go, ours = case
+        title = f"load: {block}.{name}: {value}" + ("" if sorted(go) == sorted(ours) else f" (Go: {' / '.join(go)})")
+        differ += sorted(go) != sorted(ours)
+        where = next(file for file, blocks in FILES.items() if block in blocks.split())
+        texts[where] = texts.get(where, "") + "\n".join((f"=== {title}", text + "--- expect", *ours, ""))
+    for where, text in texts.items():
+        (HERE / f"golden/options_{where}.txt").write_text(text, encoding="utf-8")
     print(f"{len(results)} options, {differ} in other words")
 
 
