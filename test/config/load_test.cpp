@@ -168,7 +168,8 @@ TEST_CASE("load: unknown names deep inside blocks that are not built are errors"
                true)
             .ok());
   CHECK(first_error("cluster { permissions { publish { alow: a } } }")
-        == "t.conf:1:34: unknown field \"alow\"");
+        == "t.conf:1:34: Unknown field name \"alow\" parsing subject permissions, only 'allow' or 'deny' are "
+           "permitted");
   CHECK(first_error("leafnodes { remotes: [ {url: x, proxy { port: 1 } } ] }")
         == "t.conf:1:40: unknown field \"port\"");
 }
