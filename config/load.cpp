@@ -239,6 +239,8 @@ bool load_special(load_context& ctx, std::string_view name, const value& v) {
     o.tls = load_tls(ctx, v);
   } else if (name == "ocsp") {
     load_ocsp(ctx, v);
+  } else if (name == "ocsp_cache") {
+    load_ocsp_cache(ctx, v);
   } else if (name == "mappings") {
     o.mappings = load_mappings(ctx, v);
   } else if (name == "system_account") {

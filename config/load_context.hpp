@@ -97,6 +97,10 @@ bool load_operators(load_context& ctx, std::string_view name, const value& v);
 void finish_operators(load_context& ctx);
 /// A tls block, of whatever listener; nothing if it is none.
 std::optional<tls_options> load_tls(load_context& ctx, const value& v);
+/// What a tls block says of clients' certificates; nothing after an error.
+std::optional<ocsp_peer_options> load_ocsp_peer(load_context& ctx, const value& v);
+/// The ocsp_cache option -> options.ocsp_cache.
+void load_ocsp_cache(load_context& ctx, const value& v);
 /// The ocsp option -> options.ocsp.
 void load_ocsp(load_context& ctx, const value& v);
 /// How long a client may take to log in where nobody says: with TLS, its handshake comes first.

@@ -1,8 +1,11 @@
-// What is asked about certificates: OCSP stapling of the node's own.
+// What is asked about certificates: OCSP stapling of the node's own, and whether clients' have been
+// revoked. Texts are the NATS server's, with the field's name where it has only its type.
 #include <strings.h>
 
+#include <algorithm>
 #include <array>
 
+#include "config/duration.hpp"
 #include "config/load_context.hpp"
 
 namespace troupe::config {
@@ -48,7 +51,98 @@ void load_block(load_context& ctx, const map& m) {
   }
 }
 
+/// Seconds, whole or not, or a duration. Negative ones change nothing, as in the NATS server.
+void seconds(load_context& ctx, const value& v, std::string_view what, nanoseconds& to) {
+  constexpr double longest_s = 1e8;
+  double s = 0;
+  if (auto n = v.get<int64_t>()) {
+    s = static_cast<double>(*n);
+  } else if (auto x = v.get<double>()) {
+    s = *x;
+  } else {
+    auto text = v.get<std::string>();
+    auto d = text ? parse_duration(*text) : result<nanoseconds>(troupe::error{errc::malformed, "unexpected type"});
+    if (!d) return ctx.error(v, std::string(what) + "conversion error: " + d.error().context);
+    s = std::chrono::duration<double>(*d).count();
+  }
+  if (s >= 0) to = nanoseconds{static_cast<int64_t>(std::min(s, longest_s) * 1e9)};
+}
+
+constexpr std::string_view peer_problem = "error parsing tls peer config, ";
+constexpr std::string_view cache_problem = "error parsing OCSP peer cache config, ";
+
+void load_peer_field(load_context& ctx, std::string_view name, const std::string& key, const value& v,
+                     ocsp_peer_options& to) {
+  auto flag = [&](bool& field) {
+    if (auto b = v.get<bool>()) field = *b;
+    else ctx.error(v, std::string(peer_problem) + "unknown field [" + go_quote(key) + "]");
+  };
+  if (name == "verify") flag(to.verify);
+  else if (name == "warn_only") flag(to.warn_only);
+  else if (name == "unknown_is_good") flag(to.unknown_is_good);
+  else if (name == "allow_when_ca_unreachable") flag(to.allow_when_ca_unreachable);
+  else if (name == "allowed_clockskew") seconds(ctx, v, peer_problem, to.allowed_clockskew);
+  else if (name == "ca_timeout") seconds(ctx, v, peer_problem, to.ca_timeout);
+  else seconds(ctx, v, peer_problem, to.cache_ttl);
+}
+
+void load_cache_field(load_context& ctx, std::string_view name, const std::string& key, const value& v) {
+  ocsp_cache_options& to = ctx.options.ocsp_cache;
+  const std::string unknown = std::string(cache_problem) + "unknown field [" + go_quote(key) + "]";
+  auto s = v.get<std::string>();
+  auto b = v.get<bool>();
+  if (name == "type") {
+    const bool local = s && ::strcasecmp(s->c_str(), "local") == 0;
+    if (!s) ctx.error(v, unknown);
+    else if (!local && ::strcasecmp(s->c_str(), "none") != 0)
+      ctx.error(v, std::string(cache_problem) + "unknown type [" + *s + "]");
+    else to.local = local;
+  } else if (name == "local_store") {
+    if (s) to.local_store = *s;
+    else ctx.error(v, unknown);
+  } else if (name == "preserve_revoked") {
+    if (b) to.preserve_revoked = *b;
+    else ctx.error(v, unknown);
+  } else {
+    nanoseconds every = to.save_interval;
+    seconds(ctx, v, cache_problem, every);
+    to.save_interval = std::max<nanoseconds>(every, 1s);
+  }
+}
+
 } // namespace
+
+std::optional<ocsp_peer_options> load_ocsp_peer(load_context& ctx, const value& v) {
+  constexpr nanoseconds usual_timeout = 2s;
+  ocsp_peer_options out;
+  if (auto b = v.get<bool>()) {
+    out.verify = *b;
+  } else if (auto m = v.get<map>()) {
+    for (auto& [key, field] : *m)
+      if (auto row = ctx.known("ocsp_peer", key, field,
+                               std::string(peer_problem) + "unknown field [" + go_quote(key) + "]"))
+        load_peer_field(ctx, row->name(), key, field, out);
+  } else {
+    ctx.error(v, std::string("error parsing ocsp peer config: unsupported type ") + type_name(v));
+    return std::nullopt;
+  }
+  if (out.ca_timeout == 0s) out.ca_timeout = usual_timeout;
+  return out;
+}
+
+void load_ocsp_cache(load_context& ctx, const value& v) {
+  ctx.options.ocsp_cache = {};
+  if (auto b = v.get<bool>()) {
+    ctx.options.ocsp_cache.local = *b;
+  } else if (auto m = v.get<map>()) {
+    for (auto& [key, field] : *m)
+      if (auto row = ctx.known("ocsp_cache", key, field,
+                               std::string(cache_problem) + "unknown field [" + go_quote(key) + "]"))
+        load_cache_field(ctx, row->name(), key, field);
+  } else {
+    ctx.error(v, std::string(cache_problem) + "unsupported type " + type_name(v));
+  }
+}
 
 void load_ocsp(load_context& ctx, const value& v) {
   ctx.options.ocsp = {ocsp_mode::automatic, {}};

@@ -59,6 +59,7 @@ private:
     else if (name == "pinned_certs") load_pinned(v);
     else if (name == "handshake_first") load_order(v, key);
     else if (name == "certs") load_certs(v);
+    else if (name == "ocsp_peer") out_.ocsp_peer = load_ocsp_peer(ctx_, v);
     else if (name == "min_version") load_min_version(v);
     else if (name == "ca_certs_match") load_store_authorities(v);
     else if (name.starts_with("cert_")) load_store(v, name);

@@ -54,6 +54,9 @@ void validate_values(const server_options& o, problems& out) {
   check(parse_log_format(o.log_format), out);
   check(parse_log_level_override(o.log_level_override), out);
   check(trace_filter::parse(o.trace_connections), out);
+  for (const auto* tls : {&o.tls, &o.websocket.tls})
+    if (*tls && (*tls)->ocsp_peer && (*tls)->ocsp_peer->verify && !(*tls)->verify)
+      out.push_back("OCSP peer verification for client connections requires TLS verify (mTLS) to be enabled");
 }
 
 result<void> validate_system_account(const server_options& o) {

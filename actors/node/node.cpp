@@ -24,6 +24,7 @@
 #include "actors/node/signal_source.hpp"
 #include "actors/node/websocket_setup.hpp"
 #include "actors/observe/logger.hpp"
+#include "actors/ocsp/peer_check.hpp"
 #include "actors/ocsp/staple_watch.hpp"
 #include "actors/routing/exchange.hpp"
 #include "actors/session/client_hub.hpp"
@@ -122,7 +123,10 @@ struct node::parts {
   bool started = false;
   std::shared_ptr<staple_watch> staples;  // of the policy in force
 
-  void watch_staples(const node_policy& policy);
+  /// Asked about clients' certificates; what it keeps outlives a reload. At rest until a policy wants it.
+  std::shared_ptr<peer_check> peers = std::make_shared<peer_check>();
+
+  void watch_certificates(const node_policy& policy);
   result<node_policy_ptr> make_policy(const config::server_options& options,
                                       client_ports ports) const;
   std::shared_ptr<const authenticator> make_authenticator(const config::server_options& options,
@@ -145,9 +149,10 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
                                                  client_ports ports) const {
   auto policy = std::make_shared<node_policy>();
   policy->options = std::make_shared<config::server_options>(options);
+  policy->peers = peers;
   if (options.tls) {
     // The files are read again at each reload: a new certificate is used from the next handshake on.
-    auto tls = make_tls_context(*options.tls);
+    auto tls = make_tls_context(*options.tls, tls_purpose::clients, peers);
     if (!tls) return tls.error();
     policy->tls = std::move(*tls);
   }
@@ -263,7 +268,7 @@ std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
   out->make_policy = [this](const config::server_options& o, client_ports ports) {
     return make_policy(o, ports);
   };
-  out->published = [this](const node_policy& policy) { watch_staples(policy); };
+  out->published = [this](const node_policy& policy) { watch_certificates(policy); };
   out->prepare_operators = [this](const config::server_options& o) {
     if (!operators) return result<std::function<void()>>([] {});
     return prepare_operator_reload(*context->policy()->options, o, operators);
@@ -276,8 +281,12 @@ std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
   return out;
 }
 
-/// The certificates of the policy that is in force now are watched, those of the one before no more.
-void node::parts::watch_staples(const node_policy& policy) {
+/// The certificates of the policy that is in force now are watched, those of the one before no more;
+/// and what is known of clients' is kept as it says.
+void node::parts::watch_certificates(const node_policy& policy) {
+  auto judges = [](const tls_context_ptr& tls) { return tls && tls->judges_peers(); };
+  if (judges(policy.tls) || (policy.websocket && judges(policy.websocket->tls)))
+    peers->obey(policy.options->ocsp_cache);
   if (staples) staples->stop();
   staples = policy.staples;
   if (staples) staples->start([root = root] { caf::anon_send(root, signal_event{SIGINT}); });
@@ -427,7 +436,7 @@ result<void> node::start() {
     caf::anon_send(root, reactor_failed{r, std::string(where) + ": " + what});
   });
   p_->drivers->start();
-  p_->watch_staples(*p_->context->policy());
+  p_->watch_certificates(*p_->context->policy());
   p_->started = true;
   return {};
 }
@@ -447,6 +456,7 @@ void node::finish() {
   p_->hubs.clear();
   p_->system->await_all_actors_done();
   if (p_->staples) p_->staples->stop();
+  p_->peers->stop();
   p_->drivers->stop();
   p_->context->accounts->close();  // until here, so that who ends late still finds the shards
   p_->drivers->hear_failures(nullptr);

@@ -50,7 +50,7 @@ result<std::shared_ptr<const websocket_policy>> make_websocket_policy(
   if (ws.port == 0) return std::shared_ptr<const websocket_policy>();
   auto own = std::make_shared<websocket_policy>();
   if (ws.tls) {
-    auto tls = make_tls_context(*ws.tls);
+    auto tls = make_tls_context(*ws.tls, tls_purpose::clients, policy.peers);
     if (!tls) return tls.error();
     own->tls = std::move(*tls);
   }

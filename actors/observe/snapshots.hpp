@@ -157,6 +157,12 @@ struct account_snapshot {
   std::shared_ptr<const config::account_options> rules; // nullptr: none
 };
 
+/// What is known of clients' certificates without asking.
+struct ocsp_cache_snapshot {
+  std::string type;
+  int64_t hits = 0, misses = 0, answers = 0, revoked = 0, good = 0, unknown = 0;
+};
+
 /// What belongs to the node as a whole.
 struct node_snapshot {
   std::string server_id;
@@ -169,6 +175,7 @@ struct node_snapshot {
   std::vector<std::string> connect_urls, ws_connect_urls;
   std::optional<wall_time> tls_cert_not_after; // of the clients' listener
   std::optional<wall_time> websocket_cert_not_after;
+  std::optional<ocsp_cache_snapshot> ocsp_cache;  // none where answers are not kept
   std::vector<listen_address> listeners;
   wall_time start{};
   wall_time config_load_time{};

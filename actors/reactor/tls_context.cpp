@@ -171,7 +171,8 @@ bool tls_context::accepts_key(const std::string& spki_sha256) const {
   return pins.empty() || std::find(pins.begin(), pins.end(), spki_sha256) != pins.end();
 }
 
-result<tls_context_ptr> make_tls_context(const config::tls_options& options, tls_purpose purpose) {
+result<tls_context_ptr> make_tls_context(const config::tls_options& options, tls_purpose purpose,
+                                         std::shared_ptr<peer_verifier> verifier) {
   std::shared_ptr<tls_context> out(new tls_context(options));
   choose_modes(out->ctx_);
   if (auto ok = choose_algorithms(out->ctx_, options); !ok) return ok.error();
@@ -183,6 +184,10 @@ result<tls_context_ptr> make_tls_context(const config::tls_options& options, tls
     if (auto ok = show_certificates(out->ctx_, out->certificates_); !ok) return ok.error();
   }
   if (auto ok = choose_peers(out->ctx_, options, purpose); !ok) return ok.error();
+  out->judges_peers_ = purpose == tls_purpose::clients && options.verify && options.ocsp_peer
+                       && options.ocsp_peer->verify;
+  out->verifier_ = std::move(verifier);
+  if (out->judges_peers_) judge_peers(out->ctx_, *out);
   return tls_context_ptr(std::move(out));
 }
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/reactor/peer_verifier.hpp"
 #include "actors/reactor/staple_slot.hpp"
 #include "actors/reactor/tls_files.hpp"
 #include "config/security_options.hpp"
@@ -66,19 +67,24 @@ public:
   std::optional<std::chrono::sys_seconds> not_after() const { return not_after_; }
   /// Whether a peer with this key (hex SHA-256 of its SPKI; empty: none shown) may connect.
   bool accepts_key(const std::string& spki_sha256) const;
+  /// Whether a handshake asks about the client's certificate (peer_verifier.hpp).
+  bool judges_peers() const { return judges_peers_; }
+  const std::shared_ptr<peer_verifier>& verifier() const { return verifier_; }
   handshake_rate& rate() const { return rate_; }
   /// Connections that ended because a reload no longer allows their key: counted, for the log.
   void note_unpinned() const { unpinned_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t take_unpinned() const { return unpinned_.exchange(0, std::memory_order_relaxed); }
 
 private:
-  friend result<std::shared_ptr<const tls_context>> make_tls_context(const config::tls_options&,
-                                                                     tls_purpose);
+  friend result<std::shared_ptr<const tls_context>> make_tls_context(
+    const config::tls_options&, tls_purpose, std::shared_ptr<peer_verifier>);
   explicit tls_context(const config::tls_options& options);
 
   config::tls_options options_;
   std::vector<own_certificate> certificates_;
   SSL_CTX* ctx_;
+  std::shared_ptr<peer_verifier> verifier_;
+  bool judges_peers_ = false;
   std::optional<std::chrono::sys_seconds> not_after_;
   mutable handshake_rate rate_;
   mutable std::atomic<uint64_t> unpinned_{0};
@@ -87,8 +93,10 @@ private:
 using tls_context_ptr = std::shared_ptr<const tls_context>;
 
 /// Reads the files that `options` names. A block without certificates is valid, as in the NATS
-/// server; its handshakes fail.
+/// server; its handshakes fail. `verifier`: who is asked about clients if the block says so; without
+/// one they are refused.
 result<tls_context_ptr> make_tls_context(const config::tls_options& options,
-                                         tls_purpose purpose = tls_purpose::clients);
+                                         tls_purpose purpose = tls_purpose::clients,
+                                         std::shared_ptr<peer_verifier> verifier = nullptr);
 
 } // namespace troupe

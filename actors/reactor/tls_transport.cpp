@@ -11,6 +11,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace troupe {
@@ -152,6 +153,7 @@ struct engine {
     BIO* bio = make_bio(input);
     SSL_set_bio(ssl, bio, bio);
     SSL_set_accept_state(ssl);
+    if (tls->judges_peers()) keep_verdict_in(ssl, verdict);
   }
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;
@@ -162,7 +164,9 @@ struct engine {
     ERR_clear_error();
     const int ok = SSL_do_handshake(ssl);
     outcome = ok == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, ok);
-    if (outcome == SSL_ERROR_SSL) failure = handshake_problem(ssl, ERR_peek_error());
+    if (outcome == SSL_ERROR_SSL)
+      failure = verdict && !verdict->good ? "client not OCSP valid"
+                                          : handshake_problem(ssl, ERR_peek_error());
     ERR_clear_error();
     output.assign(encrypted.begin(), encrypted.end());
     encrypted.clear();
@@ -174,6 +178,7 @@ struct engine {
   SSL* ssl;
   // Of the last step:
   std::string output, failure;
+  peer_verdict_ptr verdict;
   int outcome = SSL_ERROR_NONE;
   std::atomic<bool> taken{false};  // it has ended
 };
@@ -217,12 +222,18 @@ public:
     return settle();
   }
 
-  std::function<void()> take_step() override {
+  handshake_step take_step() override {
     if (!step_due_) return {};
     step_due_ = false;
     at_work_ = true;
     engine_->taken.store(false, std::memory_order_relaxed);
-    return [e = engine_] { e->step(); };
+    // The client's certificate never comes with its first message.
+    const bool may_wait = engine_->tls->judges_peers() && !SSL_in_before(ssl_);
+    return {[e = engine_] { e->step(); }, may_wait ? engine_->tls->verifier() : nullptr};
+  }
+
+  peer_verdict_ptr take_peer_verdict() override {
+    return at_work_ ? nullptr : std::exchange(engine_->verdict, nullptr);
   }
 
   std::string failure() const override {

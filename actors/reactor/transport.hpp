@@ -32,8 +32,18 @@ struct io_result {
   int error = 0;  // errno of `failed`
 };
 
+class peer_verifier;
+struct peer_verdict;
 struct tls_session;
 class websocket_stage;
+
+/// A step of a handshake that takes its time and may run on any thread but a reactor's.
+struct handshake_step {
+  std::function<void()> run;  // empty: none is due
+  /// It may wait for web servers, so this one runs it on its threads; nullptr: it only computes.
+  std::shared_ptr<peer_verifier> waits_for;
+  explicit operator bool() const { return run != nullptr; }
+};
 
 class transport {
 public:
@@ -41,11 +51,13 @@ public:
   /// Brings the stage up: called when it is made and at each readiness of the socket until it says
   /// ok. would_block: waiting for the peer. Nothing is read or written by the session before that.
   virtual io_result handshake() { return {}; }
-  /// A step of `handshake` that takes its time and may run on any thread; empty: none is due. Taken
-  /// after a would_block. While it runs, whoever took it does not wait for the socket to become
+  /// Taken after a would_block. While it runs, whoever took it does not wait for the socket to become
   /// readable, and may still do anything else, even close and destroy the stage. Then `handshake`
   /// is called again.
-  virtual std::function<void()> take_step() { return {}; }
+  virtual handshake_step take_step() { return {}; }
+  /// What was found out about the peer's certificate, after `handshake` ended; nullptr: nobody was
+  /// asked. Told once.
+  virtual std::shared_ptr<const peer_verdict> take_peer_verdict() { return nullptr; }
   /// Why `handshake`, `read` or `write` failed, where errno does not say; for logs.
   virtual std::string failure() const { return {}; }
   /// Epoll events that it needs beyond what the session asks for: EPOLLOUT while bytes that it has

@@ -134,6 +134,7 @@ private:
   bool read_proxy_header();
   void refuse_proxy_header(const std::string& why);
   bool begin_stages();
+  void tell_of_peer();
   bool still_pinned(const node_policy& policy) const;
   void open_session();
   bool join();

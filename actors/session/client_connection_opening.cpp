@@ -166,13 +166,14 @@ bool client_connection::begin_stages() {
   if (step_elsewhere_) return false;
   io_result done = transport_->handshake();
   if (done.status == io_status::would_block) {
-    if (std::function<void()> step = transport_->take_step()) {
+    if (handshake_step step = transport_->take_step()) {
       step_elsewhere_ = true;
       hub_.step_elsewhere(std::move(step), caf::actor_cast<client_handle>(ctrl()));
     }
   }
   update_interest();
   if (done.status == io_status::would_block) return false;
+  tell_of_peer();
   if (done.status == io_status::ok) {
     opening_->handshaken();
     return true;
@@ -180,9 +181,19 @@ bool client_connection::begin_stages() {
   std::string why = transport_->failure();
   if (why.empty()) why = done.status == io_status::closed ? "EOF" : std::strerror(done.error);
   // A refused upgrade has been logged by its stage.
-  if (!transport_->websocket()) log_error("TLS handshake error: " + why);
+  const bool tls_failed = opening_->with_tls() && !transport_->tls();
+  if (tls_failed || !transport_->websocket()) log_error("TLS handshake error: " + why);
   close(closed_reason::tls_handshake_failure);
   return false;
+}
+
+/// Events say whose certificate has been revoked.
+void client_connection::tell_of_peer() {
+  const peer_verdict_ptr verdict = transport_->take_peer_verdict();
+  session_events* events = hub_.node().events.get();
+  if (!verdict || !events) return;
+  if (verdict->bad_link) events->peer_link_invalid(*verdict);
+  if (!verdict->good) events->peer_rejected(*verdict);
 }
 
 /// After a reload: whether the key of its certificate is still among those allowed.

@@ -225,7 +225,11 @@ void client_hub::check_elsewhere(std::function<auth_decision()> work, client_han
   caf::anon_send(login_worker_, std::move(task));
 }
 
-void client_hub::step_elsewhere(std::function<void()> step, client_handle client) {
+void client_hub::step_elsewhere(handshake_step step, client_handle client) {
+  handshake_task what{std::move(step.run), std::move(client)};
+  // A step that waits for web servers must not hold up others.
+  if (step.waits_for)
+    return step.waits_for->run([what = std::move(what)]() mutable { take_handshake_step(what); });
   try {
     if (!handshake_worker_) {
       handshake_worker_ =
@@ -235,13 +239,9 @@ void client_hub::step_elsewhere(std::function<void()> step, client_handle client
   } catch (const std::system_error& e) {
     // It takes well below a millisecond: better here than not at all.
     no_thread_for(handshakes_, e);
-    std::exchange(step, {})();
-    return caf::anon_send(client, step_done{});
+    return take_handshake_step(what);
   }
-  auto task = std::make_shared<handshake_task>();
-  task->step = std::move(step);
-  task->client = std::move(client);
-  caf::anon_send(handshake_worker_, std::move(task));
+  caf::anon_send(handshake_worker_, std::make_shared<handshake_task>(std::move(what)));
 }
 
 void client_hub::ask_service(const service_question& question, client_handle client) {

@@ -11,6 +11,7 @@
 
 #include "actors/reactor/pinned_actor.hpp"
 #include "actors/reactor/restart_budget.hpp"
+#include "actors/reactor/transport.hpp"
 #include "actors/auth/login_worker.hpp"
 #include "actors/routing/account.hpp"
 #include "actors/routing/internal_client.hpp"
@@ -50,7 +51,7 @@ public:
   /// Runs the slow part of a login on a thread of its own; `client` hears the verdict.
   void check_elsewhere(std::function<auth_decision()> work, client_handle client);
   /// Runs a step of a handshake on a thread of its own; `client` hears when it is done.
-  void step_elsewhere(std::function<void()> step, client_handle client);
+  void step_elsewhere(handshake_step step, client_handle client);
   /// A handshake came too soon after too many: within a second the log tells how many did.
   void report_throttled(tls_context_ptr tls);
   /// Asks the service that decides about a login; `client` hears the verdict.

@@ -17,16 +17,18 @@ handshake_worker_handle::behavior_type handshake_worker(handshake_worker_handle:
   // CAF counts its thread as gone a moment before it is: at the process's end nobody else would.
   self->attach_functor([](const caf::error&) { OPENSSL_thread_stop(); });
   return {
-    [](const handshake_task_ptr& task) {
-      try {
-        // Let go of it here: the client is told when nobody else has a hand on its stage.
-        std::exchange(task->step, {})();
-      } catch (const std::exception& e) {
-        log::error("a step of a TLS handshake failed: {}", e.what());
-      }
-      caf::anon_send(std::exchange(task->client, {}), step_done{});
-    },
+    [](const handshake_task_ptr& task) { take_handshake_step(*task); },
   };
+}
+
+void take_handshake_step(handshake_task& task) {
+  try {
+    // Let go of it here: the client is told when nobody else has a hand on its stage.
+    std::exchange(task.step, {})();
+  } catch (const std::exception& e) {
+    log::error("a step of a TLS handshake failed: {}", e.what());
+  }
+  caf::anon_send(std::exchange(task.client, {}), step_done{});
 }
 
 } // namespace troupe

@@ -20,6 +20,8 @@ struct handshake_task {
   std::function<void()> step;  // of transport::take_step
   client_handle client;        // hears step_done
 };
+/// Runs the step on this thread and tells the client.
+void take_handshake_step(handshake_task& task);
 using handshake_task_ptr = std::shared_ptr<handshake_task>;
 
 using handshake_worker_handle = caf::typed_actor<caf::reacts_to<handshake_task_ptr>>;

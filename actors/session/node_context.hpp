@@ -15,6 +15,7 @@
 #include "actors/auth/auth_core.hpp"
 #include "actors/observe/counters.hpp"
 #include "actors/observe/snapshots.hpp"
+#include "actors/reactor/peer_verifier.hpp"
 #include "actors/reactor/tls_context.hpp"
 #include "actors/routing/account.hpp"
 #include "actors/session/session_events.hpp"
@@ -36,6 +37,7 @@ struct node_policy {
   tls_context_ptr tls;         // of clients; nullptr: they come without
   std::shared_ptr<const websocket_policy> websocket;  // nullptr: no such listener
   std::shared_ptr<staple_watch> staples;  // of the certificates above; nullptr: none is stapled
+  std::shared_ptr<peer_verifier> peers;   // whom tls blocks with ocsp_peer ask about clients
   std::string system_account;  // empty: there is none
   int64_t max_connections = default_max_connections;  // -1: no limit
   observe::wall_time loaded = observe::wall_now();    // when its configuration was read

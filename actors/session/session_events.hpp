@@ -6,6 +6,7 @@
 #pragma once
 
 #include "actors/observe/snapshots.hpp"
+#include "actors/reactor/peer_verifier.hpp"
 #include "actors/routing/account.hpp"
 #include "protocol/client/error_text.hpp"
 
@@ -21,6 +22,10 @@ public:
   /// A login was refused. `account`: where the session stood then.
   virtual void refused(const observe::connection_snapshot& client, closed_reason reason,
                        routing::account& account) = 0;
+  /// A certificate of a client's chain has been revoked, or nobody says that it has not.
+  virtual void peer_link_invalid(const peer_verdict& verdict) = 0;
+  /// A client's handshake was refused for that.
+  virtual void peer_rejected(const peer_verdict& verdict) = 0;
   /// An account has a connection more or less.
   virtual void account_changed(routing::account& account) = 0;
 };

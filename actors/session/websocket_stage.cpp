@@ -92,7 +92,8 @@ public:
         inflow_(max_inflated_bytes(max_payload)) {}
 
   io_result handshake() override;
-  std::function<void()> take_step() override { return lower_->take_step(); }
+  handshake_step take_step() override { return lower_->take_step(); }
+  peer_verdict_ptr take_peer_verdict() override { return lower_->take_peer_verdict(); }
   io_result read(const iovec* iov, int count) override;
   io_result write(const iovec* iov, int count) override;
   void say_goodbye(uint16_t code, std::string_view text) override;

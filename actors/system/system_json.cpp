@@ -223,6 +223,44 @@ std::string disconnect_json(const server_card& server, const message_mark& mark,
   });
 }
 
+namespace {
+
+void write_certificate(json_writer& w, std::string_view name, const certificate_facts& c) {
+  w.key(name);
+  w.begin_object();
+  w.member_if("subject", c.subject);
+  w.member_if("issuer", c.issuer);
+  w.member_if("fingerprint", c.fingerprint);
+  w.member_if("raw", base64_encode(c.raw));
+  w.end_object();
+}
+
+} // namespace
+
+std::string peer_link_invalid_json(const server_card& server, const message_mark& mark,
+                                   const event_mark& event, const peer_verdict& verdict) {
+  return object([&](json_writer& w) {
+    write_event(w, "io.nats.server.advisory.v1.ocsp_peer_link_invalid", event);
+    write_certificate(w, "link", verdict.bad_link ? *verdict.bad_link : verdict.peer);
+    write_certificate(w, "peer", verdict.peer);
+    w.key("server");
+    write_server(w, server, mark);
+    w.member("reason", verdict.reason);
+  });
+}
+
+std::string peer_rejected_json(const server_card& server, const message_mark& mark,
+                               const event_mark& event, const peer_verdict& verdict) {
+  return object([&](json_writer& w) {
+    write_event(w, "io.nats.server.advisory.v1.ocsp_peer_reject", event);
+    w.member("kind", "Client");
+    write_certificate(w, "peer", verdict.peer);
+    w.key("server");
+    write_server(w, server, mark);
+    w.member("reason", "client not OCSP valid");
+  });
+}
+
 std::string account_connections_json(const server_card& server, const message_mark& mark,
                                      const event_mark& event,
                                      const observe::account_snapshot& account) {

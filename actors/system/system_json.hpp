@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/observe/snapshots.hpp"
+#include "actors/reactor/peer_verifier.hpp"
 #include "actors/system/system_request.hpp"
 #include "config/options.hpp"
 #include "protocol/json/writer.hpp"
@@ -68,6 +69,12 @@ std::string connect_json(const server_card& server, const message_mark& mark, co
 std::string disconnect_json(const server_card& server, const message_mark& mark,
                             const event_mark& event, const observe::connection_snapshot& client,
                             std::string_view reason);
+
+/// OCSP and clients: a certificate that is not good, and a handshake refused for it.
+std::string peer_link_invalid_json(const server_card& server, const message_mark& mark,
+                                   const event_mark& event, const peer_verdict& verdict);
+std::string peer_rejected_json(const server_card& server, const message_mark& mark,
+                               const event_mark& event, const peer_verdict& verdict);
 
 /// Connections and traffic of an account.
 std::string account_connections_json(const server_card& server, const message_mark& mark,

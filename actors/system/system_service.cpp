@@ -204,6 +204,18 @@ void system_service::refused(const observe::connection_snapshot& client, closed_
                  disconnect_json(card(), mark(), new_event(), client, why));
 }
 
+void system_service::peer_link_invalid(const peer_verdict& verdict) {
+  const std::string subject = "$SYS.SERVER." + parts_.server_id + ".OCSP.PEER.LINK.INVALID";
+  if (silent_ || !wanted(subject)) return;
+  publish_here(*account_, subject, peer_link_invalid_json(card(), mark(), new_event(), verdict));
+}
+
+void system_service::peer_rejected(const peer_verdict& verdict) {
+  const std::string subject = "$SYS.SERVER." + parts_.server_id + ".OCSP.PEER.CONN.REJECT";
+  if (silent_ || !wanted(subject)) return;
+  publish_here(*account_, subject, peer_rejected_json(card(), mark(), new_event(), verdict));
+}
+
 void system_service::account_changed(routing::account& account) {
   // As the NATS server: the global account's connections are nobody's bill.
   if (silent_ || account.name() == routing::global_account) return;

@@ -102,6 +102,8 @@ public:
   void disconnected(const observe::connection_snapshot& client) override;
   void refused(const observe::connection_snapshot& client, closed_reason reason,
                routing::account& account) override;
+  void peer_link_invalid(const peer_verdict& verdict) override;
+  void peer_rejected(const peer_verdict& verdict) override;
   void account_changed(routing::account& account) override;
   // turn_hook
   void at_turn_end() override;

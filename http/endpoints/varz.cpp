@@ -120,6 +120,19 @@ void write_limits(json_writer& w, const observe::node_snapshot& node,
              o.write_timeout == config::write_timeout_policy::close ? "close" : "retry");
 }
 
+void write_ocsp_cache(json_writer& w, const observe::ocsp_cache_snapshot& c) {
+  w.key("ocsp_peer_cache");
+  w.begin_object();
+  w.member_if("cache_type", c.type);
+  w.member_if("cache_hits", c.hits);
+  w.member_if("cache_misses", c.misses);
+  w.member_if("cached_responses", c.answers);
+  w.member_if("cached_revoked_responses", c.revoked);
+  w.member_if("cached_good_responses", c.good);
+  w.member_if("cached_unknown_responses", c.unknown);
+  w.end_object();
+}
+
 void write_process(json_writer& w, const varz_view& view) {
   w.member("start", format_time(view.node.start));
   w.member("now", format_time(view.now));
@@ -172,6 +185,7 @@ std::string render_varz(const varz_view& view) {
     if (!options.server_metadata.empty()) write_map(w, "metadata", options.server_metadata);
     write_map(w, "feature_flags", config::merged_feature_flags(options.feature_flags));
     w.member_if("system_account", view.node.system_account);
+    if (view.node.ocsp_cache) write_ocsp_cache(w, *view.node.ocsp_cache);
     observe::write_kinds(w, "slow_consumer_stats", sum.slow_consumers);
     observe::write_kinds(w, "stale_connection_stats", sum.stale_connections);
     w.key("disk_io_wait_stats");

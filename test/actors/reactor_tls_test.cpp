@@ -107,6 +107,10 @@ public:
     SSL_set_bio(ssl_, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_connect_state(ssl_);
   }
+  void show(const config::cert_pair& own) {
+    REQUIRE(SSL_use_certificate_file(ssl_, own.cert_file.c_str(), SSL_FILETYPE_PEM) == 1);
+    REQUIRE(SSL_use_PrivateKey_file(ssl_, own.key_file.c_str(), SSL_FILETYPE_PEM) == 1);
+  }
   ~peer() {
     SSL_free(ssl_);
     SSL_CTX_free(ctx_);
@@ -253,7 +257,7 @@ TEST_CASE("tls transport: a handshake's steps may be done by another thread", "[
     if (auto step = server->take_step()) {
       CHECK(server->handshake().status == io_status::would_block);  // it is under way
       CHECK_FALSE(server->take_step());
-      std::thread(step).join();
+      std::thread(step.run).join();
       ++steps;
     }
   }
@@ -263,6 +267,77 @@ TEST_CASE("tls transport: a handshake's steps may be done by another thread", "[
   client.send("hello");
   io_status last{};
   CHECK(read_all(*server, 100, last) == "hello");
+}
+
+namespace {
+
+class fake_verifier final : public peer_verifier {
+public:
+  peer_verdict verify(const std::vector<X509*>& chain, const config::ocsp_peer_options& o) override {
+    CHECK(chain.size() == 1);
+    CHECK(o.ca_timeout == 7s);
+    if (throws) throw std::runtime_error("broken");
+    peer_verdict out;
+    out.good = good;
+    out.reason = "because";
+    return out;
+  }
+  void run(std::function<void()> step) override { std::thread(step).join(); }
+  std::optional<answer_cache_counts> cache_counts() override { return std::nullopt; }
+  bool good = true, throws = false;
+};
+
+/// As far as the server comes, by steps; its failure.
+std::string judged(const tls_context_ptr& tls, const config::cert_pair& own, peer_verdict_ptr& verdict) {
+  wire w;
+  auto server = make_tls_transport(tls, std::make_unique<wire_transport>(w), tls_steps::elsewhere);
+  peer client(w);
+  client.show(own);
+  io_result r{io_status::would_block, 0, 0};
+  for (int i = 0; i < 100 && r.status == io_status::would_block; ++i) {
+    client.handshake();
+    r = server->handshake();
+    if (auto step = server->take_step()) {
+      CHECK_FALSE(server->take_peer_verdict());
+      CHECK((step.waits_for != nullptr) == (i > 0));  // its first message is worked on like any other's
+      if (step.waits_for) step.waits_for->run(step.run);
+      else step.run();
+    }
+  }
+  verdict = server->take_peer_verdict();
+  CHECK_FALSE(server->take_peer_verdict());
+  CHECK((r.status == io_status::ok) == server->failure().empty());
+  return server->failure();
+}
+
+} // namespace
+
+TEST_CASE("tls transport: a verifier's word decides about a client", "[reactor][ocsp]") {
+  files f;
+  config::tls_options o = f.options();
+  o.ca_file = o.certs[0].cert_file;
+  o.verify = true;
+  o.ocsp_peer = config::ocsp_peer_options{};
+  o.ocsp_peer->verify = true;
+  o.ocsp_peer->ca_timeout = 7s;
+  auto verifier = std::make_shared<fake_verifier>();
+  auto tls = make_tls_context(o, tls_purpose::clients, verifier);
+  REQUIRE(tls);
+  peer_verdict_ptr verdict;
+  CHECK(judged(*tls, o.certs[0], verdict).empty());
+  REQUIRE(verdict);
+  CHECK(verdict->good);
+  verifier->good = false;
+  CHECK(judged(*tls, o.certs[0], verdict) == "client not OCSP valid");
+  REQUIRE(verdict);
+  CHECK(verdict->reason == "because");
+  verifier->throws = true;
+  CHECK_FALSE(judged(*tls, o.certs[0], verdict).empty());
+  CHECK_FALSE(verdict);
+  // Who is not trusted at all is not asked about.
+  files stranger;
+  CHECK(judged(*tls, stranger.options().certs[0], verdict).find("unknown authority") != std::string::npos);
+  CHECK_FALSE(verdict);
 }
 
 TEST_CASE("tls transport: a step may outlive its stage", "[reactor]") {
@@ -277,7 +352,7 @@ TEST_CASE("tls transport: a step may outlive its stage", "[reactor]") {
   server->close();
   server.reset();
   CHECK(w.closed);
-  std::thread(step).join();
+  std::thread(step.run).join();
   CHECK(w.to_client.empty());
 }
 

@@ -21,7 +21,7 @@ parse_environment world() {
             if (path == "later.conf") return std::string("mqtt { port: 1 }\n");
             if (path == "syntax.conf") return std::string("port: {\n");
             if (path == "range.conf") return std::string("port: 99999999999999999999\n");
-            if (path == "ocsp.conf") return std::string("port: 1\ntls { ocsp_peer: true }\n");
+            if (path == "open.conf") return std::string("port: 1\nresolver_tls { ca_file: a }\n");
             if (path == "tls.conf") return std::string("port: 1\ntls { cert_file: a }\n");
             if (path == "n.pid") return std::string("4711\n");
             return troupe::error{errc::unavailable, "open " + path + ": no such file or directory"};
@@ -164,21 +164,21 @@ TEST_CASE("cli: TLS flags come over the file's block, and take it away", "[confi
 }
 
 TEST_CASE("cli: a file that asks for protection that is not built is refused", "[config]") {
-  for (auto args : {std::vector<std::string>{"-c", "ocsp.conf"}, {"-t", "-c", "ocsp.conf"}}) {
+  for (auto args : {std::vector<std::string>{"-c", "open.conf"}, {"-t", "-c", "open.conf"}}) {
     auto refused = run(args);
     CHECK(refused.action == cli_action::fail);
     CHECK(refused.exit_code == 1);
     CHECK(refused.diagnostics
-          == "nats-server: ocsp.conf:2:7: option \"tls.ocsp_peer\" is not built yet: refusing to run without "
+          == "nats-server: open.conf:2:1: option \"resolver_tls\" is not built yet: refusing to run without "
              "the protection it asks for (to run unprotected, start with --allow_unsupported)\n\n");
   }
-  auto allowed = run({"-c", "ocsp.conf", "--allow_unsupported"});
+  auto allowed = run({"-c", "open.conf", "--allow_unsupported"});
   CHECK(allowed.action == cli_action::run);
   CHECK(allowed.options.allow_unsupported);
   REQUIRE(allowed.notices.size() == 1);
-  CHECK(contains(allowed.notices[0].to_string(), "ocsp.conf:2:7: option \"tls.ocsp_peer\""));
+  CHECK(contains(allowed.notices[0].to_string(), "open.conf:2:1: option \"resolver_tls\""));
   CHECK(contains(allowed.notices[0].to_string(), "NOT protected"));
-  auto tested = run({"-t", "-c", "ocsp.conf", "--allow_unsupported"});
+  auto tested = run({"-t", "-c", "open.conf", "--allow_unsupported"});
   CHECK(tested.action == cli_action::test_config);
   CHECK(contains(tested.diagnostics, "NOT protected"));
 }

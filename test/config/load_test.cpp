@@ -125,11 +125,11 @@ TEST_CASE("load: an empty file is a warning", "[config]") {
 }
 
 TEST_CASE("load: options that are not built yet give a notice that names them", "[config]") {
-  auto out = loaded("tls { ocsp_peer: true }\njetstream: enabled\n", true);
+  auto out = loaded("resolver_tls { ca_file: a }\njetstream: enabled\n", true);
   CHECK(out.to_string().empty());
   REQUIRE(out.notices.size() == 2);
   CHECK(out.notices[0].to_string()
-        == "t.conf:1:6: option \"tls.ocsp_peer\" is not built yet: what it should protect is NOT protected");
+        == "t.conf:1:0: option \"resolver_tls\" is not built yet: what it should protect is NOT protected");
   CHECK(out.notices[1].to_string()
         == "t.conf:2:1: option \"jetstream\" is not built yet and has no effect");
   CHECK(out.options.jetstream);
@@ -141,7 +141,7 @@ TEST_CASE("load: protection that is asked for but not built is an error", "[conf
     const char* option;
   };
   for (auto& [text, option] : std::vector<golden>{
-           {"tls { ocsp_peer: true }", "tls.ocsp_peer"}}) {
+           {"resolver_tls { ca_file: a }", "resolver_tls"}}) {
     INFO(text);
     auto refused = loaded(text);
     REQUIRE(refused.errors.size() == 1);

@@ -94,7 +94,7 @@ class Refused(unittest.TestCase):
     """A configuration that asks for protection is never run without it by accident."""
 
     CONFIGS = {
-        "tls.ocsp_peer": "tls { ocsp_peer: true }",
+        "resolver_tls": "resolver_tls { ca_file: a }",
     }
 
     def test_refused_allowed_and_tested(self):
