@@ -402,6 +402,18 @@ class Tls(ReloadOptionCase):
             c.start_tls(client_context(CA)).send(connect_line() + b"PING\r\n").expect("PONG\r\n")
 
 
+    @troupe_only
+    def test_ocsp_cache(self):
+        """What it does is in test_ocsp_peer.py."""
+        block = tls(f'ca_file: "{CA.file}"', "verify: true, ocsp_peer: true") + "allow_non_tls: true\n"
+        with self.running(block + "ocsp_cache: false\n") as t:
+            self.assertNotIn("ocsp_peer_cache", t.varz())
+            t.reload(block + "ocsp_cache { type: local }\n")
+            self.assertEqual(t.varz()["ocsp_peer_cache"], {"cache_type": "local"})
+            t.reload(block + "ocsp_cache { type: none }\n")
+            self.assertNotIn("ocsp_peer_cache", t.varz())
+
+
 class OperatorMode(ReloadOptionCase):
     def setUp(self):
         self.op, self.a, self.b, self.user, self.system = Operator(), Key(ACCOUNT), Key(ACCOUNT), Key(USER), Key(ACCOUNT)
@@ -478,7 +490,7 @@ class NotBuilt(ReloadOptionCase):
 
     @troupe_only
     def test_all_of_them_at_once(self):
-        config = ('connect_error_reports: 5\nreconnect_error_reports: 5\nocsp_cache: true\n'
+        config = ('connect_error_reports: 5\nreconnect_error_reports: 5\n'
                   'cluster { port: -1 }\ngateway { name: a, port: -1 }\nleafnodes { port: -1 }\nmqtt { port: -1 }\n'
                   'jetstream: enabled\nstore_dir: "/nowhere"\ndefault_js_domain { A: b }\n')
         with self.running("") as t:
