@@ -10,6 +10,7 @@ import unittest
 import test_reload_accounts
 import test_reload_blocks
 import test_reload_logging
+import test_reload_ocsp
 import test_reload_options
 import test_reload_websocket
 from harness import connect_line
@@ -24,7 +25,8 @@ PLAIN_TOO = "allow_non_tls: true\n"
 WITH_CA = f'ca_file: "{CA.file}"'
 LIKE_ABOVE = {"route_auth"}  # of blocks that are not built
 # Not options of a running node: what they do is over once it has started, or they are refused where they stand.
-ELSEWHERE = {("tls", "verify_cert_and_check_known_urls"): "refused for clients: test_tls_config.py"}
+ELSEWHERE = {("tls", "verify_cert_and_check_known_urls"): "refused for clients: test_tls_config.py",
+             ("ocsp_cache", "preserve_revoked"): "test_ocsp_peer.py: test_a_revocation_outlives_its_answer"}
 
 
 class Complete(unittest.TestCase):
@@ -34,7 +36,7 @@ class Complete(unittest.TestCase):
         self.assertGreater(len(rows), 300)
         built = {key for key, (_, state) in rows.items() if state == "works" and key[0] not in LIKE_ABOVE} - set(ELSEWHERE)
         cases = cases_of(sys.modules[__name__], test_reload_options, test_reload_logging, test_reload_blocks,
-                         test_reload_accounts, test_reload_websocket)
+                         test_reload_accounts, test_reload_websocket, test_reload_ocsp)
         cases -= {("websocket", "port_in_use")}
         self.assertEqual(sorted(built - cases), [], "options without a case in a test_reload_*.py")
         self.assertEqual(sorted(cases - built), [], "cases of options that are not built")
