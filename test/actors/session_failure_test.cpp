@@ -21,6 +21,8 @@ struct brittle_events final : session_events {
   void refused(const observe::connection_snapshot&, closed_reason, routing::account&) override {
     maybe(at_refusal);
   }
+  void peer_link_invalid(const peer_verdict&) override {}
+  void peer_rejected(const peer_verdict&) override {}
   void account_changed(routing::account&) override { maybe(at_change); }
   void maybe(bool now) {
     if (!now) return;
@@ -92,7 +94,7 @@ TEST_CASE("hub: a handshake worker that ends is made anew within its budget", "[
   auto client = f.connect();
   std::atomic<int> steps = 0;
   const auto step = [&](std::function<void()> what) {
-    f.on(0, [&] { f.direct->step_elsewhere(std::move(what), {}); });
+    f.on(0, [&] { f.direct->step_elsewhere({std::move(what), nullptr}, {}); });
   };
   spend_budget(
     f, "handshake worker",
