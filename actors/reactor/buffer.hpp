@@ -5,8 +5,8 @@
 // atomic; a block released on a foreign thread goes back to its home pool over a lock-free stack,
 // so pools neither drain nor swell when traffic flows one way.
 //
-// Three pooled sizes serve connections (512 B, 4 KiB, 64 KiB) and one serves reads (128 KiB).
-// Anything larger is allocated for the occasion and freed when released.
+// Three pooled sizes serve connections (512 B, 4 KiB, 64 KiB) and two serve reads (128 and 512 KiB).
+// Anything else is allocated for the occasion and freed when released.
 #pragma once
 
 #include <atomic>
@@ -68,9 +68,12 @@ private:
 /// Blocks of one reactor. `take` runs on its thread; `release` of a block on any.
 class buffer_pool {
 public:
-  static constexpr size_t class_count = 4;
-  static constexpr size_t class_bytes[class_count] = {512, 4096, 64 * 1024, 128 * 1024};
+  static constexpr size_t class_count = 5;
+  static constexpr size_t class_bytes[class_count] = {512, 4096, 64 * 1024, 128 * 1024,
+                                                      512 * 1024};
   static constexpr uint8_t read_class = 3;
+  /// For a socket that always has more than the usual block holds.
+  static constexpr uint8_t wide_read_class = 4;
 
   buffer_pool() = default;
   ~buffer_pool();

@@ -220,9 +220,10 @@ buffer* reactor::read_block(size_t min_room) {
   if (min_room > 0 && read_block_ && read_offset_ != 0 && read_block_.sole_owner())
     read_offset_ = 0;
   if (!read_block_ || read_block_->capacity - read_offset_ < min_room) {
+    uint8_t c = buffer_pool::read_class;
+    while (c < buffer_pool::class_count && buffer_pool::class_bytes[c] - sizeof(buffer) < min_room) ++c;
     // Only a control line longer than usual (max_control_line raised) needs more than a block.
-    bool fits = min_room <= buffer_pool::class_bytes[buffer_pool::read_class] - sizeof(buffer);
-    read_block_ = fits ? buffers_.take(buffer_pool::read_class) : buffer_pool::take_large(min_room);
+    read_block_ = c < buffer_pool::class_count ? buffers_.take(c) : buffer_pool::take_large(min_room);
     read_offset_ = 0;
   }
   return read_block_.get();
@@ -319,6 +320,11 @@ bool reactor::holds_spare_memory() const {
 
 void reactor::trim_buffers(void* self, nanos now) {
   auto& r = *static_cast<reactor*>(self);
+  if (r.read_block_ && r.read_block_->size_class == buffer_pool::wide_read_class) {
+    // Who still needs a wide one takes it from the pool again.
+    r.read_block_.reset();
+    r.read_offset_ = 0;
+  }
   r.buffers_.trim();
   // The allocator keeps what is freed below its top. Once the traffic that needed it has ebbed, a
   // large sum is worth asking it to return.

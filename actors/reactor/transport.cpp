@@ -27,14 +27,18 @@ public:
   ~tcp_transport() override { close(); }
 
   io_result read(const iovec* iov, int count) override {
+    if (count == 1) return from_received(::recv(fd_, iov->iov_base, iov->iov_len, MSG_DONTWAIT));
     return from_received(::readv(fd_, iov, count));
   }
 
   io_result write(const iovec* iov, int count) override {
+    constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
     msghdr msg{};
     msg.msg_iov = const_cast<iovec*>(iov);
     msg.msg_iovlen = static_cast<size_t>(count);
-    ssize_t n = ::sendmsg(fd_, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    // One piece needs no list.
+    ssize_t n = count == 1 ? ::send(fd_, iov->iov_base, iov->iov_len, flags)
+                           : ::sendmsg(fd_, &msg, flags);
     if (n >= 0) return {io_status::ok, static_cast<size_t>(n), 0};
     return from_errno();
   }

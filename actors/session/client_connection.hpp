@@ -265,6 +265,7 @@ private:
   bool tls_first_ = false;  // TLS began before INFO
   bool filters_ = false;    // a subscription overlaps what is denied
   bool blocked_ = false;  // the socket took no more
+  bool wide_reads_ = false;  // large payloads come faster than they are read
   bool slow_ = false;     // was late once, and stayed (write_timeout: retry)
   bool counted_;          // among the connections of account_
   bool has_verdict_ = false;  // a login was answered: what came behind it is still to be read

@@ -180,3 +180,21 @@ TEST_CASE("reactor: a read in progress keeps its place when others let go of the
   r.read_block(64 * 1024);
   CHECK(r.read_at() >= at + 50);
 }
+
+TEST_CASE("reactor: who reads much gets a wide block, which others go on using", "[reactor][buffer]") {
+  driver_pool pool(1);
+  reactor& r = pool.at(0);
+  entered here(r);
+  r.read_block(64 * 1024);
+  CHECK(r.read_room() < 384 * 1024);
+  buffer* wide = r.read_block(384 * 1024);
+  CHECK(wide->size_class == buffer_pool::wide_read_class);
+  CHECK(r.read_room() >= 384 * 1024);
+
+  buffer_ref payload = buffer_ref::share(wide);
+  r.read_done(100 * 1024);
+  CHECK(r.read_block(64 * 1024) == wide);
+  CHECK(r.read_at() == wide->data() + 100 * 1024);
+  CHECK(r.read_block(r.read_room() + 1) != wide);
+  CHECK(r.read_at() == r.read_block(0)->data());
+}
