@@ -492,7 +492,7 @@ class NotBuilt(ReloadOptionCase):
     def test_all_of_them_at_once(self):
         config = ('connect_error_reports: 5\nreconnect_error_reports: 5\n'
                   'cluster { port: -1 }\ngateway { name: a, port: -1 }\nleafnodes { port: -1 }\nmqtt { port: -1 }\n'
-                  'jetstream: enabled\nstore_dir: "/nowhere"\ndefault_js_domain { A: b }\n')
+                  'jetstream: enabled\nstore_dir: "/nowhere"\ndefault_js_domain { "$G": b }\n')
         with self.running("") as t:
             t.reload(config)
             t.reload("ping_max: 3\n")
