@@ -94,7 +94,7 @@ class Refused(unittest.TestCase):
     """A configuration that asks for protection is never run without it by accident."""
 
     CONFIGS = {
-        "resolver_tls": "resolver_tls { ca_file: a }",
+        "resolver_tls": "resolver_tls { verify: true }",
     }
 
     def test_refused_allowed_and_tested(self):
