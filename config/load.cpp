@@ -313,6 +313,7 @@ namespace {
 /// One top-level option.
 void load_option(load_context& ctx, const std::string& key, const value& v) {
   auto row = find_option("", key);
+  if (!row && ctx.env && ctx.env->stand_in && ctx.env->stand_in->name() == key) row = ctx.env->stand_in;
   if (!row) return ctx.unknown(v, key);
   if (row->field.index() != 0) {
     std::visit(setter{ctx, *row, key, v}, row->field);

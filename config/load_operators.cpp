@@ -212,6 +212,8 @@ bool load_operators(load_context& ctx, std::string_view name, const value& v) {
     load_resolver(ctx, v);
   } else if (name == "resolver_preload") {
     load_preload(ctx, v);
+  } else if (name == "resolver_tls") {
+    o.resolver.tls = load_tls(ctx, v);
   } else if (name == "resolver_pinned_accounts") {
     o.pinned_accounts = load_texts(ctx, v, "resolver_pinned_accounts");
   } else if (name == "default_sentinel") {

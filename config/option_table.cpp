@@ -146,7 +146,7 @@ constexpr option_row top[] = {
      "Operator keys that are trusted."},
     {"", "resolver account_resolver accounts_resolver", any, "", live, built,
      "Where account JWTs come from.", "resolver"},
-    {"", "resolver_tls", map, "", live, unbuilt_security, "TLS towards the resolver.", "tls"},
+    {"", "resolver_tls", map, "", live, built, "TLS towards the resolver.", "tls"},
     {"", "resolver_preload", map, "", live, built, "Account JWTs known from the start.", "*"},
     {"", "resolver_pinned_accounts", any, "", live, built, "Accounts that may log in."},
     {"", "cluster", map, "", restart, unbuilt, "Routes to the servers of this cluster.", "cluster"},

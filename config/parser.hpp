@@ -15,6 +15,7 @@
 
 namespace troupe::config {
 
+struct option_row;
 struct tls_options;
 
 inline constexpr int max_nesting = 128;
@@ -30,6 +31,8 @@ struct parse_environment {
   /// Whether the certificates and keys that a tls block names are there and fit. An error's context
   /// is the NATS server's. None: they are not looked at. Never shows what is in a key.
   std::function<result<void>(const tls_options& tls)> check_tls = {};
+  /// For tests: one more option at the top, known by its first name alone, that nothing obeys.
+  const option_row* stand_in = nullptr;
 };
 
 /// The process's own files and environment.

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "actors/auth/url_source.hpp"
 #include "protocol/auth/jwt.hpp"
 #include "protocol/auth/nkey.hpp"
 
@@ -233,7 +234,13 @@ result<std::shared_ptr<account_source>> make_account_source(
   }
   case kind::url: break;
   }
-  return error{errc::unavailable, "a resolver of type URL is not built yet"};
+  std::shared_ptr<const fetch_tls> tls;
+  if (options.tls) {
+    auto made = make_fetch_tls(*options.tls);
+    if (!made) return made.error();
+    tls = std::move(*made);
+  }
+  return std::shared_ptr<account_source>(std::make_shared<url_source>(options.url, std::move(tls)));
 }
 
 } // namespace troupe

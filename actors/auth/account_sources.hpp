@@ -1,4 +1,5 @@
-// The places that account JWTs come from: the configuration, a directory, a web server.
+// The places that account JWTs come from: the configuration, a directory, a web server
+// (url_source.hpp).
 //
 // Every call may block and belongs on a thread that may wait. Names of files are built from
 // well-formed public keys only (attack case 29). Thread: any.

@@ -85,6 +85,9 @@ struct auth_decision {
   std::string known;
   /// deferred: the rest of the check, to be run on a thread that may take its time.
   std::function<auth_decision()> work;
+  /// deferred, instead of `work`, where it waits for others: begins the rest of the check and does not
+  /// wait. `done` hears the decision once, from any thread, or never when the node stops.
+  std::function<void(std::function<void(auth_decision)> done)> begin;
   /// asks: what decides, and where.
   std::shared_ptr<const service_question> question;
 

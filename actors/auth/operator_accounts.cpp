@@ -1,5 +1,6 @@
 #include "actors/auth/operator_accounts.hpp"
 
+#include <exception>
 #include <set>
 
 #include "protocol/auth/nkey.hpp"
@@ -44,7 +45,9 @@ result<operator_account_ptr> operator_accounts::load(const std::string& key) {
   if (auto known = find(key)) return known;
   if (!is_public_nkey(key, nkey_role::account))
     return error{errc::malformed, "will only fetch valid account keys"};
-  auto jwt = source()->fetch(key);
+  const auto from = source();
+  auto jwt = from->fetch(key);
+  if (!jwt && from->may_wait()) env_.log_warning("Account fetch failed: " + jwt.error().context);
   if (!jwt) return jwt.error();
   auto account = read_operator_account(std::move(*jwt), key, *trust(), env_.now_s());
   if (account) put(*account);
@@ -56,6 +59,41 @@ result<operator_account_ptr> operator_accounts::fetch(const std::string& key) {
   auto account = load(key);
   if (account) announce(*account);
   return account;
+}
+
+void operator_accounts::fetch_later(const std::string& key, fetched then) {
+  {
+    std::lock_guard lock(mutex_);
+    std::vector<fetched>& waiting = under_way_[key];
+    waiting.push_back(std::move(then));
+    if (waiting.size() > 1) return;
+  }
+  const auto settle = [this, key](const result<operator_account_ptr>& account) {
+    std::vector<fetched> waiting;
+    {
+      std::lock_guard lock(mutex_);
+      if (auto node = under_way_.extract(key)) waiting = std::move(node.mapped());
+    }
+    for (const fetched& tell : waiting) tell(account);
+  };
+  const bool begun = fetches_.run([this, key, settle] {
+    try {
+      settle(fetch(key));
+    } catch (const std::exception& e) {
+      settle(error{errc::unavailable, std::string("the fetch failed: ") + e.what()});
+    }
+  });
+  if (begun) return;
+  if (!fetches_.stopping()) return settle(error{errc::unavailable, "too many accounts are being fetched"});
+  std::lock_guard lock(mutex_);
+  under_way_.erase(key);
+}
+
+void operator_accounts::stop() {
+  source()->stop();
+  fetches_.stop();
+  std::lock_guard lock(mutex_);
+  under_way_.clear();
 }
 
 result<bool> operator_accounts::update(const std::string& key, std::string jwt) {
@@ -90,6 +128,8 @@ void operator_accounts::replace(operator_trust trust, std::shared_ptr<account_so
     trust_ = std::make_shared<const operator_trust>(std::move(trust));
     if (!source) return;
     source_ = source;
+    // Who keeps what others say asks them no sooner than somebody needs it.
+    if (source->may_wait()) return;
     for (const auto& [key, account] : accounts_) known.push_back(key);
   }
   for (const std::string& key : known) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "actors/auth/operator_account.hpp"
+#include "actors/fetch/wait_pool.hpp"
 #include "protocol/auth/user_limits.hpp"
 
 namespace troupe {
@@ -26,6 +27,10 @@ public:
   virtual ~account_source() = default;
   /// `key` is a well-formed public account key. Errors: `not_found`, `unavailable`.
   virtual result<std::string> fetch(const std::string& key) = 0;
+  /// Whether it waits for others, so that a slow answer must not hold up other logins.
+  virtual bool may_wait() const { return false; }
+  /// The node stops: what is under way ends soon. Any thread.
+  virtual void stop() {}
 };
 
 /// What operator mode needs of the world.
@@ -52,6 +57,14 @@ public:
   operator_account_ptr find(std::string_view key) const;
   /// From the source if it is not at hand.
   result<operator_account_ptr> fetch(const std::string& key);
+  /// Whether `fetch` may take as long as others do: then those who log in use `fetch_later`.
+  bool may_wait() const { return source()->may_wait(); }
+  using fetched = std::function<void(const result<operator_account_ptr>&)>;
+  /// As `fetch`, on a thread of ours. Who asks for an account that is being fetched gets the same
+  /// answer. `then` is called once, from any thread, or never when the node stops. Does not wait.
+  void fetch_later(const std::string& key, fetched then);
+  /// Before what `then` functions need is gone. Returns within a fraction of a second.
+  void stop();
   /// A newer JWT of an account. True if it is now in force: an account that nobody asked for is not
   /// kept.
   result<bool> update(const std::string& key, std::string jwt);
@@ -77,6 +90,8 @@ private:
   std::shared_ptr<const operator_trust> trust_;
   std::shared_ptr<account_source> source_;
   std::map<std::string, operator_account_ptr, std::less<>> accounts_;
+  std::map<std::string, std::vector<fetched>> under_way_;  // keys being fetched, and for whom
+  wait_pool fetches_;  // last: its threads use the rest
 };
 
 }  // namespace troupe

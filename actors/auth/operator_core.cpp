@@ -51,6 +51,21 @@ std::shared_ptr<user_rules> make_rules(const operator_account& account, const us
   return rules;
 }
 
+/// `rest` decides once the account is there, or cannot be had.
+auth_decision decided_with(const std::shared_ptr<operator_accounts>& accounts, const std::string& key,
+                           std::function<auth_decision(const result<operator_account_ptr>&)> rest) {
+  auth_decision d;
+  d.what = auth_decision::outcome::deferred;
+  if (accounts->may_wait())
+    d.begin = [accounts, key, rest = std::move(rest)](std::function<void(auth_decision)> done) {
+      accounts->fetch_later(
+        key, [rest, done = std::move(done)](const result<operator_account_ptr>& found) { done(rest(found)); });
+    };
+  else
+    d.work = [accounts, key, rest = std::move(rest)] { return rest(accounts->fetch(key)); };
+  return d;
+}
+
 /// The callout of an account whose claims name who authorizes its users.
 class account_terms final : public callout_terms {
 public:
@@ -79,17 +94,14 @@ public:
                                    + " not permitted as valid account option for auth callout for account "
                                    + go_quote(account));
     if (auto known = accounts_->find(target)) return place_in(*accounts_, account, *known, user, login);
-    auth_decision d;
-    d.what = auth_decision::outcome::deferred;
-    d.work = [accounts = accounts_, here = account, target, user = std::move(user), login] {
-      auto found = accounts->fetch(target);
+    return decided_with(accounts_, target, [accounts = accounts_, here = account, target, user = std::move(user),
+                                            login](const result<operator_account_ptr>& found) {
       if (!found)
         return auth_decision::refuse("no valid account " + go_quote(target)
                                      + " for auth callout response on account " + go_quote(here)
                                      + ": " + found.error().context);
       return place_in(*accounts, here, **found, user, login);
-    };
-    return d;
+    });
   }
 
 private:
@@ -147,16 +159,15 @@ public:
       return auth_decision::refuse(
           "Account " + c.account() + " not listed as operator pinned account", std::move(shown));
     if (auto account = accounts_->find(c.account())) return check_with(account, *user, q);
-    auth_decision d;
-    d.what = auth_decision::outcome::deferred;
-    d.shown = std::move(shown);
-    d.work = [accounts = accounts_, env = env_, user = std::move(*user), q] {
-      auto account = accounts->fetch(user.claims.account());
+    const std::string key = c.account();
+    auth_decision d = decided_with(accounts_, key, [accounts = accounts_, env = env_, user = std::move(*user),
+                                                    q](const result<operator_account_ptr>& account) {
       if (!account)
         return auth_decision::refuse("Account JWT lookup error: " + account.error().context,
                                      user.claims.data.subject);
       return operator_authenticator(accounts, env).check_with(*account, user, q);
-    };
+    });
+    d.shown = std::move(shown);
     return d;
   }
 

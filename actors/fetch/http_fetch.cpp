@@ -14,7 +14,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "actors/fetch/fetch_tls.hpp"
 #include "config/version.hpp"
+#include "protocol/base64.hpp"
 #include "protocol/client/go_quote.hpp"
 
 namespace troupe {
@@ -34,13 +36,32 @@ constexpr int max_redirects = 10;
 constexpr auto look_up_every = std::chrono::milliseconds(100);
 
 error bad_url(std::string_view text, std::string_view why) {
-  return {errc::malformed, "parse " + go_quote(text) + ": " + std::string(why)};
+  return {errc::malformed, "parse " + go_quote(redacted_url(text)) + ": " + std::string(why)};
+}
+
+/// As a URL spells a name or password: %XX is a byte.
+std::string unescaped(std::string_view text) {
+  auto digit = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  };
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
 }
 
 /// One request over one connection. Everything runs inside `run`, on the caller's thread.
 class exchange {
 public:
-  exchange(const http_question& q, const http_url& url) : url_(url), stream_(io_, tls_context()) {
+  exchange(const http_question& q, const http_url& url)
+      : url_(url), insecure_(q.tls && q.tls->insecure()), tls_(context_of(q.tls.get())), stream_(io_, tls_) {
     request_.method_string(q.method);
     request_.target(url.target);
     request_.version(11);
@@ -49,6 +70,7 @@ public:
     request_.set(http::field::host, usual ? host : host + ":" + url.port);
     request_.set(http::field::user_agent, "troupe/" + std::string(config::own_version));
     request_.set(http::field::connection, "close");
+    if (!url.login.empty()) request_.set(http::field::authorization, "Basic " + base64_encode(url.login));
     for (auto& [name, value] : q.headers) request_.set(name, value);
     request_.body() = q.body;
     request_.prepare_payload();
@@ -68,16 +90,21 @@ public:
       io_.run_for(std::min<steady::duration>(left, look_up_every));
     }
     if (failure_) return *failure_;
-    return http_answer{parser_.get().result_int(), std::move(parser_.get().body())};
+    return http_answer{parser_.get().result_int(), std::string(parser_.get().reason()),
+                       std::move(parser_.get().body())};
   }
   std::string location() const { return std::string(parser_.get()[http::field::location]); }
 
 private:
-  asio::ssl::context& tls_context() {
-    tls_.set_default_verify_paths();
-    tls_.set_verify_mode(asio::ssl::verify_peer);
-    SSL_CTX_set_min_proto_version(tls_.native_handle(), TLS1_2_VERSION);
-    return tls_;
+  static asio::ssl::context context_of(const fetch_tls* given) {
+    if (given) {
+      SSL_CTX_up_ref(given->get());
+      return asio::ssl::context(given->get());
+    }
+    asio::ssl::context own(asio::ssl::context::tls_client);
+    own.set_default_verify_paths();
+    SSL_CTX_set_min_proto_version(own.native_handle(), TLS1_2_VERSION);
+    return own;
   }
 
   void begin() {
@@ -101,7 +128,8 @@ private:
     if (e) return fail("dial tcp " + target_ + ": connect: " + lower(e.message()));
     if (!url_.tls) return send();
     SSL_set_tlsext_host_name(stream_.native_handle(), url_.host.c_str());
-    stream_.set_verify_callback(asio::ssl::host_name_verification(url_.host));
+    stream_.set_verify_mode(insecure_ ? asio::ssl::verify_none : asio::ssl::verify_peer);
+    if (!insecure_) stream_.set_verify_callback(asio::ssl::host_name_verification(url_.host));
     stream_.async_handshake(asio::ssl::stream_base::client, [this](error_code e2) {
       if (e2) return fail("tls: " + e2.message());
       send();
@@ -140,8 +168,9 @@ private:
   beast::tcp_stream& tcp_stream() { return stream_.next_layer(); }
 
   const http_url& url_;
+  const bool insecure_;
   asio::io_context io_{1};
-  asio::ssl::context tls_{asio::ssl::context::tls_client};
+  asio::ssl::context tls_;
   tcp::resolver resolver_{io_};
   asio::ssl::stream<beast::tcp_stream> stream_;
   http::request<http::string_body> request_;
@@ -187,7 +216,13 @@ result<http_url> parse_http_url(std::string_view text) {
   out.target = rest.substr(path);
   if (out.target.find('#') != std::string::npos) return bad_url(text, "a fragment is of no use here");
   if (out.target.empty() || out.target[0] != '/') out.target.insert(0, "/");
-  if (host.find('@') != std::string_view::npos) return bad_url(text, "a user is not supported");
+  if (const size_t at = host.rfind('@'); at != std::string_view::npos) {
+    const std::string_view who = host.substr(0, at);
+    const size_t colon = std::min(who.find(':'), who.size());
+    out.login = unescaped(who.substr(0, colon)) + ":";
+    if (colon < who.size()) out.login += unescaped(who.substr(colon + 1));
+    host.remove_prefix(at + 1);
+  }
   const size_t bracket = host.starts_with('[') ? host.find(']') : std::string_view::npos;
   if (host.starts_with('[') && bracket == std::string_view::npos)
     return bad_url(text, "missing ']' in host");
@@ -208,12 +243,23 @@ result<http_url> parse_http_url(std::string_view text) {
   return out;
 }
 
+std::string redacted_url(std::string_view text) {
+  const size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos) return std::string(text);
+  const size_t begin = scheme + 3, end = std::min(text.find_first_of("/?#", begin), text.size());
+  const std::string_view host = text.substr(begin, end - begin);
+  const size_t at = host.rfind('@'), colon = host.find(':');
+  if (at == std::string_view::npos || colon == std::string_view::npos || colon > at)
+    return std::string(text);
+  return std::string(text.substr(0, begin + colon + 1)) + "xxxxx" + std::string(text.substr(begin + at));
+}
+
 result<http_answer> http_fetch(const http_question& question, const std::atomic<bool>& cancelled) {
   const auto deadline = steady::now() + question.timeout;
   std::string url = question.url;
   const std::string verb = question.method == "POST" ? "Post" : "Get";
   auto failed = [&](const error& e) {
-    return error{e.code, verb + " " + go_quote(url) + ": " + e.context};
+    return error{e.code, verb + " " + go_quote(redacted_url(url)) + ": " + e.context};
   };
   for (int hops = 0;; ++hops) {
     auto parsed = parse_http_url(url);

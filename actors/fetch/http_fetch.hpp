@@ -1,5 +1,5 @@
 // One HTTP request to a web server, and its answer; the calling thread waits for it. http and https
-// (the system's authorities), redirects of GET, nothing kept between requests.
+// (the system's authorities, or those of a tls block), redirects of GET, nothing kept between requests.
 //
 // All that comes is hostile: headers, body, redirects and time are bounded. Not for a reactor.
 // Errors: `malformed` for a URL that is none, `limit_exceeded` for an answer that is too large,
@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,14 +19,19 @@
 
 namespace troupe {
 
+class fetch_tls;
+
 struct http_url {
   bool tls = false;
   std::string host;    // without the brackets of IPv6
   std::string port;    // digits
   std::string target;  // path and query, at least "/"
+  std::string login;   // "name:password" in front of the host; empty: none
 };
-/// `http://host[:port]/path?query`; user names and fragments are refused. `malformed`.
+/// `http://[name[:password]@]host[:port]/path?query`; fragments are refused. `malformed`.
 result<http_url> parse_http_url(std::string_view text);
+/// For logs: without the password.
+std::string redacted_url(std::string_view text);
 
 struct http_question {
   std::string method = "GET";
@@ -34,10 +40,12 @@ struct http_question {
   std::string body;
   std::chrono::milliseconds timeout = std::chrono::seconds(30);  // of everything, redirects included
   size_t max_body_bytes = 256 * 1024;
+  std::shared_ptr<const fetch_tls> tls;  // nullptr: the system's authorities, no certificate of ours
 };
 
 struct http_answer {
   unsigned status = 0;
+  std::string reason;  // as the server words the status
   std::string body;
 };
 

@@ -67,7 +67,7 @@ result<void> ports_file::write(const std::string& dir, const process_ports& port
       urls.push_back(std::string(scheme) + "://" + host + ":" + std::to_string(port));
     json.member(name, urls);
   };
-  list("nats", "nats", ports.host, ports.client);
+  list("nats", ports.client_tls ? "tls" : "nats", ports.host, ports.client);
   list("monitoring", ports.monitoring_tls ? "https" : "http", ports.monitoring_host, ports.monitoring);
   list("profile", "http", ports.host, ports.profile);
   list("websocket", ports.websocket_tls ? "wss" : "ws", ports.websocket_host, ports.websocket);

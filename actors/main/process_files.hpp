@@ -11,6 +11,7 @@ namespace troupe {
 struct process_ports {
   std::string host;
   int client = 0;
+  bool client_tls = false; // required
   std::string monitoring_host;
   int monitoring = 0;
   bool monitoring_tls = false;

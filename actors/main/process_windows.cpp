@@ -96,6 +96,7 @@ void process_windows::write_ports_file(const config::server_options& o) {
   process_ports ports;
   ports.host = o.host;
   ports.client = node_.client_port();
+  ports.client_tls = o.tls && !o.allow_non_tls;
   ports.monitoring_host = config_.host;
   ports.monitoring = monitor_ ? monitor_->port() : 0;
   ports.monitoring_tls = static_cast<bool>(config_.tls);

@@ -297,6 +297,7 @@ result<void> node::parts::resolve_system_account() {
   if (!operators || options.system_account.empty()) return {};
   const auto account = operators->fetch(options.system_account);
   if (account) return {};
+  if (operators->may_wait()) return {};  // the first of its users to come asks again
   return error{account.error().code,
                "error resolving system account: " + account.error().context};
 }
@@ -452,6 +453,7 @@ int node::wait() { return p_->stopped.get_future().get(); }
 void node::finish() {
   if (!p_->started) return;
   p_->renewals->close();
+  if (p_->operators) p_->operators->stop();
   if (p_->system_account) p_->system_account->close();
   p_->hubs.clear();
   p_->system->await_all_actors_done();

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "actors/auth/account_sources.hpp"
+#include "actors/auth/url_source.hpp"
 #include "actors/auth/zone_files.hpp"
 #include "actors/observe/logger.hpp"
 
@@ -34,6 +35,9 @@ result<operator_parts> make_operator_accounts(
   if (!trust) return trust.error();
   auto source = make_account_source(options.operators.resolver);
   if (!source) return source.error();
+  // As the NATS server: somebody has to be there at the start.
+  if (auto web = std::dynamic_pointer_cast<url_source>(*source))
+    if (auto there = web->knock(); !there) return there.error();
   operator_environment env;
   env.now_s = [] { return static_cast<int64_t>(std::time(nullptr)); };
   env.zones = system_zones();
@@ -63,7 +67,8 @@ result<std::function<void()>> prepare_operator_reload(
   if (!trust) return trust.error();
   std::shared_ptr<account_source> source; // stays as it is where nothing else came to be
   const config::resolver_options& resolver = after.operators.resolver;
-  if (resolver != before.operators.resolver && resolver.kind == config::resolver_kind::memory) {
+  if (resolver != before.operators.resolver
+      && (resolver.kind == config::resolver_kind::memory || resolver.kind == config::resolver_kind::url)) {
     auto made = make_account_source(resolver);
     if (!made) return made.error();
     source = std::move(*made);

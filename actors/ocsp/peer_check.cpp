@@ -18,8 +18,6 @@ namespace troupe {
 
 namespace {
 
-constexpr size_t most_workers = 64;
-constexpr size_t most_waiting = 4096;
 constexpr int most_links = 16;
 
 wall_moment wall_clock() { return std::chrono::system_clock::now(); }
@@ -63,55 +61,24 @@ std::string file_of(const config::ocsp_cache_options& options) {
 peer_check::~peer_check() { stop(); }
 
 void peer_check::stop() {
-  std::vector<std::thread> workers;
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    workers.swap(workers_);
-    waiting_.clear();
   }
-  work_there_.notify_all();
   save_due_.notify_all();
-  for (std::thread& t : workers) t.join();
+  steps_.stop();
   if (saver_.joinable()) saver_.join();
   save();
 }
 
 void peer_check::run(std::function<void()> step) {
-  std::lock_guard lock(mutex_);
-  if (stopping_ || waiting_.size() >= most_waiting) return;
-  waiting_.push_back(std::move(step));
-  if (idle_ < waiting_.size() && workers_.size() < most_workers) {
-    try {
-      workers_.emplace_back([this] { work(); });
-    } catch (const std::system_error& e) {
-      log::error("No thread for OCSP checks of clients: {}", e.what());  // those there are take it on
-      if (workers_.empty()) waiting_.pop_back();
-    }
-  }
-  work_there_.notify_one();
+  steps_.run(std::move(step));
 }
 
 std::optional<answer_cache_counts> peer_check::cache_counts() {
   std::lock_guard lock(mutex_);
   if (!cache_ || !cache_->options().local) return std::nullopt;
   return cache_->counts();
-}
-
-void peer_check::work() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    ++idle_;
-    work_there_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-    --idle_;
-    if (stopping_) return;
-    std::function<void()> step = std::move(waiting_.front());
-    waiting_.pop_front();
-    lock.unlock();
-    step();
-    step = nullptr;
-    lock.lock();
-  }
 }
 
 // -- verdicts --------------------------------------------------------------------------------------

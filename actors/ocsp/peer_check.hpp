@@ -1,14 +1,13 @@
 // Asks responders about clients' certificates and keeps what they say: the verifier of a node whose
 // tls blocks have ocsp_peer.
 //
-// Steps of handshakes run on threads of its own, made as they are needed, each of which waits for one
-// responder at a time; a queue beyond them is bounded, and whose step does not fit into it is left to
-// the patience of its handshake. `stop` before what the steps need is gone.
+// Steps of handshakes run on threads of its own (wait_pool.hpp), each of which waits for one responder at
+// a time; whose step finds no place is left to the patience of its handshake. `stop` before what the
+// steps need is gone.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -16,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "actors/fetch/wait_pool.hpp"
 #include "actors/ocsp/answer_cache.hpp"
 #include "actors/ocsp/peer_core.hpp"
 #include "actors/reactor/peer_verifier.hpp"
@@ -46,7 +46,6 @@ private:
     std::string subject, fingerprint;
   };
 
-  void work();
   void keep_saving();
   link_ruling judge_link(const link& l, const config::ocsp_peer_options& options);
   /// A kept answer that counts; else `was_revoked` tells whether one that does not says so.
@@ -56,11 +55,9 @@ private:
   static void load(answer_cache& into);
   void save();
 
+  wait_pool steps_;
   std::mutex mutex_;  // of what follows
-  std::condition_variable work_there_, save_due_;
-  std::deque<std::function<void()>> waiting_;
-  std::vector<std::thread> workers_;
-  size_t idle_ = 0;
+  std::condition_variable save_due_;
   std::optional<answer_cache> cache_;  // none before it was told to obey
   std::thread saver_;
   std::atomic<bool> stopping_{false};

@@ -87,7 +87,7 @@ bool client_connection::settles_later(const auth_decision& decision) {
   if (decision.what != deferred && decision.what != asks) return false;
   who().user = decision.shown;
   auto self = caf::actor_cast<client_handle>(ctrl());
-  if (decision.what == deferred) hub_.check_elsewhere(decision.work, std::move(self));
+  if (decision.what == deferred) hub_.check_elsewhere(decision, std::move(self));
   else hub_.ask_service(*decision.question, std::move(self));
   return true;
 }

@@ -206,13 +206,15 @@ routing::account_ptr client_hub::find_account(const std::string& name) const {
   return name == global_->name() ? global_ : node_->accounts->find(name);
 }
 
-void client_hub::check_elsewhere(std::function<auth_decision()> work, client_handle client) {
-  auto task = std::make_shared<login_task>();
-  task->work = std::move(work);
-  task->done = [client = std::move(client)](auth_decision decision) {
+void client_hub::check_elsewhere(const auth_decision& deferred, client_handle client) {
+  auto tell = [client = std::move(client)](auth_decision decision) {
     auto verdict = std::make_shared<const auth_decision>(std::move(decision));
     caf::anon_send(client, std::move(verdict));
   };
+  if (deferred.begin) return deferred.begin(std::move(tell));
+  auto task = std::make_shared<login_task>();
+  task->work = deferred.work;
+  task->done = std::move(tell);
   try {
     if (!login_worker_) {
       login_worker_ = spawn_on_thread<caf::monitored>(system(), *this, login_worker, caf::unit);

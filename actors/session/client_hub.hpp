@@ -49,7 +49,7 @@ public:
   /// `joined`: it counted, and shows among the closed ones.
   void remove(client_connection& c, observe::connection_snapshot last_words, bool joined);
   /// Runs the slow part of a login on a thread of its own; `client` hears the verdict.
-  void check_elsewhere(std::function<auth_decision()> work, client_handle client);
+  void check_elsewhere(const auth_decision& deferred, client_handle client);
   /// Runs a step of a handshake on a thread of its own; `client` hears when it is done.
   void step_elsewhere(handshake_step step, client_handle client);
   /// A handshake came too soon after too many: within a second the log tells how many did.

@@ -1,5 +1,7 @@
 // Operator mode: logins against accounts at hand and fetched, and what is refused.
+#include <future>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,6 +38,8 @@ struct world {
   std::map<std::string, std::shared_ptr<const config::account_options>> announced;
   std::vector<std::string> warnings, changed;
   int fetches = 0;
+  bool slow = false, stopped = false;
+  std::mutex busy;  // a fetch waits for it
   operator_trust trust;
   std::shared_ptr<operator_accounts> accounts;
   std::shared_ptr<const authenticator> auth;
@@ -43,11 +47,14 @@ struct world {
   struct source final : account_source {
     explicit source(world& w) : w(w) {}
     result<std::string> fetch(const std::string& key) override {
+      std::lock_guard lock(w.busy);
       ++w.fetches;
       auto it = w.jwts.find(key);
       if (it == w.jwts.end()) return error{errc::not_found, "account missing"};
       return it->second;
     }
+    bool may_wait() const override { return w.slow; }
+    void stop() override { w.stopped = true; }
     world& w;
   };
 
@@ -402,4 +409,24 @@ TEST_CASE("operator mode: a session of a signing key that is gone just ends", "[
   CHECK_FALSE(w.auth->renewed(*d.user));
   CHECK(w.auth->ending_of(*d.user).err.empty());
   CHECK(w.auth->ending_of(*d.user).reason == closed_reason::authentication_failure);
+}
+
+TEST_CASE("operator: who waits for a slow source is told when it answers, and all by one answer", "[auth]") {
+  world w;
+  w.slow = true;
+  CHECK(w.accounts->may_wait());
+  w.busy.lock();
+  std::vector<std::promise<bool>> told(5);
+  for (auto& one : told)
+    w.accounts->fetch_later(go::pub_acc, [&](const result<operator_account_ptr>& a) { one.set_value(static_cast<bool>(a)); });
+  CHECK(w.accounts->find(go::pub_acc) == nullptr);
+  w.busy.unlock();
+  for (auto& one : told) CHECK(one.get_future().get());
+  CHECK(w.fetches == 1);
+  std::promise<bool> missing;
+  w.accounts->fetch_later("nonsense", [&](const result<operator_account_ptr>& a) { missing.set_value(static_cast<bool>(a)); });
+  CHECK_FALSE(missing.get_future().get());
+  w.accounts->stop();
+  CHECK(w.stopped);
+  w.accounts->fetch_later(go::pub_acc, [&](const result<operator_account_ptr>&) { FAIL("after the end"); });
 }

@@ -73,7 +73,11 @@ TEST_CASE("hub: a login worker that ends is made anew within its budget", "[sess
   auto client = f.connect();
   int checked = 0;
   const auto check = [&](std::function<auth_decision()> work) {
-    f.on(0, [&] { f.direct->check_elsewhere(std::move(work), {}); });
+    f.on(0, [&] {
+      auth_decision deferred;
+      deferred.work = std::move(work);
+      f.direct->check_elsewhere(deferred, {});
+    });
   };
   spend_budget(
     f, "login worker",

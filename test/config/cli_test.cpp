@@ -1,4 +1,5 @@
 #include "config/cli.hpp"
+#include "config/option_table.hpp"
 #include "test/catch.hpp"
 
 #include <csignal>
@@ -12,6 +13,9 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+/// Stands for protection that is in the table and not built.
+const option_row shield{"", "shield", option_type::any, "", apply::live, support::unbuilt_security, "A shield."};
+
 parse_environment world() {
   return {[](const std::string& path) -> result<std::string> {
             if (path == "n.conf")
@@ -21,12 +25,14 @@ parse_environment world() {
             if (path == "later.conf") return std::string("mqtt { port: 1 }\n");
             if (path == "syntax.conf") return std::string("port: {\n");
             if (path == "range.conf") return std::string("port: 99999999999999999999\n");
-            if (path == "open.conf") return std::string("port: 1\nresolver_tls { ca_file: a }\n");
+            if (path == "open.conf") return std::string("port: 1\nshield: up\n");
             if (path == "tls.conf") return std::string("port: 1\ntls { cert_file: a }\n");
             if (path == "n.pid") return std::string("4711\n");
             return troupe::error{errc::unavailable, "open " + path + ": no such file or directory"};
           },
-          nullptr};
+          nullptr,
+          {},
+          &shield};
 }
 
 cli_result run(std::vector<std::string> args) { return parse_command_line(args, world()); }
@@ -169,14 +175,14 @@ TEST_CASE("cli: a file that asks for protection that is not built is refused", "
     CHECK(refused.action == cli_action::fail);
     CHECK(refused.exit_code == 1);
     CHECK(refused.diagnostics
-          == "nats-server: open.conf:2:1: option \"resolver_tls\" is not built yet: refusing to run without "
+          == "nats-server: open.conf:2:1: option \"shield\" is not built yet: refusing to run without "
              "the protection it asks for (to run unprotected, start with --allow_unsupported)\n\n");
   }
   auto allowed = run({"-c", "open.conf", "--allow_unsupported"});
   CHECK(allowed.action == cli_action::run);
   CHECK(allowed.options.allow_unsupported);
   REQUIRE(allowed.notices.size() == 1);
-  CHECK(contains(allowed.notices[0].to_string(), "open.conf:2:1: option \"resolver_tls\""));
+  CHECK(contains(allowed.notices[0].to_string(), "open.conf:2:1: option \"shield\""));
   CHECK(contains(allowed.notices[0].to_string(), "NOT protected"));
   auto tested = run({"-t", "-c", "open.conf", "--allow_unsupported"});
   CHECK(tested.action == cli_action::test_config);

@@ -12,12 +12,17 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
+/// Stands for protection that is in the table and not built.
+const option_row shield{"", "shield", option_type::any, "", apply::live, support::unbuilt_security, "A shield."};
+
 load_result loaded(const std::string& text, bool allow_unsupported = false) {
-  auto tree = parse(text, "t.conf", parse_environment{});
+  parse_environment env;
+  env.stand_in = &shield;
+  auto tree = parse(text, "t.conf", env);
   REQUIRE_FALSE(tree.failure);
   server_options base;
   base.allow_unsupported = allow_unsupported;
-  return load(tree.root, base);
+  return load(tree.root, base, &env);
 }
 
 std::string first_error(const std::string& text) {
@@ -125,11 +130,11 @@ TEST_CASE("load: an empty file is a warning", "[config]") {
 }
 
 TEST_CASE("load: options that are not built yet give a notice that names them", "[config]") {
-  auto out = loaded("resolver_tls { ca_file: a }\njetstream: enabled\n", true);
+  auto out = loaded("shield: up\njetstream: enabled\n", true);
   CHECK(out.to_string().empty());
   REQUIRE(out.notices.size() == 2);
   CHECK(out.notices[0].to_string()
-        == "t.conf:1:0: option \"resolver_tls\" is not built yet: what it should protect is NOT protected");
+        == "t.conf:1:0: option \"shield\" is not built yet: what it should protect is NOT protected");
   CHECK(out.notices[1].to_string()
         == "t.conf:2:1: option \"jetstream\" is not built yet and has no effect");
   CHECK(out.options.jetstream);
@@ -141,7 +146,7 @@ TEST_CASE("load: protection that is asked for but not built is an error", "[conf
     const char* option;
   };
   for (auto& [text, option] : std::vector<golden>{
-           {"resolver_tls { ca_file: a }", "resolver_tls"}}) {
+           {"shield: up", "shield"}, {"shield { strength: 3 }", "shield"}}) {
     INFO(text);
     auto refused = loaded(text);
     REQUIRE(refused.errors.size() == 1);
@@ -153,7 +158,7 @@ TEST_CASE("load: protection that is asked for but not built is an error", "[conf
     CHECK(allowed.notices.size() == 1);
   }
   // What asks for nothing, and what merely lacks a feature, starts.
-  for (auto text : {"authorization { proxy_required: false }", "accounts {}", "ocsp: false",
+  for (auto text : {"authorization { proxy_required: false }", "accounts {}", "ocsp: false", "shield: false",
                     "cluster { tls { cert_file: a }, authorization { user: u } }",
                     "gateway { name: a }", "leafnodes { port: 1 }", "mqtt { port: 1 }",
                     "jetstream { key: x }", "websocket { port: 1, no_tls: true }"}) {

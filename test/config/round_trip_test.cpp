@@ -99,7 +99,7 @@ private:
     set(".lame_duck_grace_period", seven, eight);
     set(".accounts", "{A {}}", "{B {}}");
     set(".ocsp", "true", "false");
-    set(".ocsp_cache", "false", "true");
+    set(".ocsp_cache", "false", "{preserve_revoked: true}");
     set(".proxies", "{trusted: [{key: " + user + "}]}", "{trusted: [{key: " + user2 + "}]}");
     set(".trusted_keys", key(nkey_role::operator_), key(nkey_role::operator_));
     set(".resolver", "MEMORY", "URL(http://localhost:7/)");

@@ -90,30 +90,8 @@ class Startup(unittest.TestCase):
         self.assertLess(min(spans), 0.05 if os.environ.get("TROUPE_TEST_SLACK") == "1" else 1.0)
 
 
-class Refused(unittest.TestCase):
-    """A configuration that asks for protection is never run without it by accident."""
-
-    CONFIGS = {
-        "resolver_tls": "resolver_tls { verify: true }",
-    }
-
-    def test_refused_allowed_and_tested(self):
-        for option, text in self.CONFIGS.items():
-            with self.subTest(option=option), tempfile.TemporaryDirectory(prefix="refused-") as folder:
-                path = os.path.join(folder, "a.conf")
-                with open(path, "w", encoding="utf-8") as f:
-                    f.write("debug: false\n" + text + "\n")
-                for args in (("-p", "-1", "-c", path), ("-t", "-c", path)):
-                    done = run_binary(*args)
-                    self.assertEqual((done.returncode, done.stdout), (1, b""))
-                    self.assertRegex(done.stderr.decode(), rf'{path}:2:\d+: option "{option}" is not built yet: refusing to run')
-                done = run_binary("-t", "-c", path, "--allow_unsupported")
-                self.assertEqual(done.returncode, 0)
-                self.assertIn(b"NOT protected", done.stderr)
-                with Server("--allow_unsupported", config="debug: false\n" + text + "\n") as server:
-                    warned = [x for x in lines(server) if x.startswith("[WRN]") and f'option "{option}"' in x]
-                    self.assertEqual(len(warned), 1, server.log())
-                    self.assertIn("NOT protected", warned[0])
+class Missing(unittest.TestCase):
+    """What is not built is named at the start."""
 
     def test_missing_features_only_warn(self):
         for name, text in {"cluster": "cluster { port: -1 }", "gateway": "gateway { name: a, port: -1 }",

@@ -82,6 +82,7 @@ class Verdicts(PeerCase):
 
     def test_whoever_names_no_responder_is_let_in(self):
         server = self.node()
+        self.assertRegex(server.ports["nats"][0], r"^tls://127\.0\.0\.1:\d+$")
         self.lets_in(server, CA.issue("client", usage="clientAuth")).fence()
 
     def test_options(self):
@@ -141,7 +142,6 @@ class Verdicts(PeerCase):
                 c.send("PING\r\n").expect("PONG\r\n")
 
 
-    @unittest.skipUnless(IS_TROUPE, "the NATS server pays no attention to ocsp_peer of a websocket block")
     def test_websocket_clients_too(self):
         responder = self.responder()
         block = tls(f'ca_file: "{CA.file}"', "verify: true", "ocsp_peer: true", certificate=SERVER)

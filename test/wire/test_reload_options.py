@@ -8,7 +8,8 @@ import socket
 import unittest
 
 from harness import RawClient, Server, connect_line, free_port, msg, pub, wait_until
-from harness.certificates import client_context
+from harness.account_server import AccountServer
+from harness.certificates import Authority, client_context
 from harness.nkeys import ACCOUNT, USER, Key, Operator, user_jwt
 from harness.reload_case import IS_TROUPE, ReloadOptionCase, troupe_only
 from harness.tls_case import CA, tls
@@ -444,6 +445,18 @@ class OperatorMode(ReloadOptionCase):
             if IS_TROUPE:  # the Go server would have two that know different accounts
                 t.refused(self.text().replace("resolver: MEM", f"resolver {{ type: full, dir: '{t.server.dir}/jwt' }}"),
                           "config reload not supported for AccountResolver: old=MEM, new=.*/jwt\n")
+
+    def test_resolver_tls(self):
+        first, second = Authority("First CA"), Authority("Second CA")
+        known = {k.public: self.op.account(k) for k in (self.a, self.b)}
+        web = AccountServer({**known, self.op.system.public: self.op.system_jwt}, certificate=first.issue("accounts"))
+        self.addCleanup(web.close)
+        config = f'operator: {self.op.jwt}\nresolver: URL("{web.url}")\n' + 'resolver_tls {{ ca_file: "{}" }}\n'
+        with self.running(config.format(first.file), connect=self.connect) as t:
+            t.reload(config.format(second.file))
+            self.login_to(t.server, self.b).expect_closed("-ERR 'Authorization Violation'\r\n")
+            t.reload(config.format(first.file))
+            self.login_to(t.server, self.b).expect("PONG\r\n")
 
     def test_operator(self):
         with self.running(self.text(), connect=self.connect) as t:
