@@ -142,9 +142,10 @@ TEST_CASE("hand-over: a thread that ends after its supervisor's reactor ends wit
   lone_reactor home;
   std::vector<uint64_t> seen(1, 0);
   auto supervisor = spawn_pinned<tally>(home.it(), seen);
-  auto worker = home.sys.spawn<caf::detached + caf::hidden>([](caf::event_based_actor* self) -> caf::behavior {
+  auto quits = [](caf::event_based_actor* self, caf::unit_t) -> caf::behavior {
     return {[self](uint64_t) { self->quit(); }};
-  });
+  };
+  auto worker = home.sys.spawn<caf::detached + caf::hidden>(quits, caf::unit);
   // Attached first, called last: when the supervisor has been told.
   std::promise<void> ended;
   caf::actor_cast<caf::abstract_actor*>(worker)->attach_functor([&] { ended.set_value(); });
