@@ -1,5 +1,6 @@
 // What a hub and its connections do when something of theirs throws or ends.
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -33,12 +34,12 @@ struct brittle_events final : session_events {
   int thrown = 0;
 };
 
-const observe::actor_snapshot* helper(const actor_report_ptr& report, const std::string& name) {
+std::optional<observe::actor_snapshot> helper(const actor_report_ptr& report, const std::string& name) {
   for (const observe::actor_snapshot& clients : report->children)
     if (clients.kind == "clients")
       for (const observe::actor_snapshot& one : clients.children)
-        if (one.kind == "helper" && one.name.starts_with(name)) return &one;
-  return nullptr;
+        if (one.kind == "helper" && one.name.starts_with(name)) return one;
+  return std::nullopt;
 }
 
 /// Makes a helper of the hub's end, in its own way, five times and once more.
