@@ -83,11 +83,12 @@ class Peer(PeerCase):
         with self.running(self.config("{ verify: true, ca_timeout: 0.3 }")) as t:
             self.assertFalse(self.comes(t, self.certificate()))
             t.reload(self.config("{ verify: true, ca_timeout: 20 }"))
-            began = time.monotonic()
+            # A slow node may have given the first question up before it left.
+            began, before = time.monotonic(), self.responder.count()
             c = t.raw()
             c.read_info()
             c.start_tls(client_context(CA, self.certificate()))
-            wait_until(lambda: self.responder.count() == 2 and time.monotonic() > began + 0.6, "longer than before")
+            wait_until(lambda: self.responder.count() > before and time.monotonic() > began + 0.6, "longer than before")
             self.responder.hold.set()
             c.send(connect_line() + b"PING\r\n").expect("PONG\r\n")
 
