@@ -92,6 +92,16 @@ std::string lower(std::string text) {
   return text;
 }
 
+result<double> read_seconds(const value& v, const char* other) {
+  if (auto n = v.get<int64_t>()) return static_cast<double>(*n);
+  if (auto x = v.get<double>()) return *x;
+  auto text = v.get<std::string>();
+  if (!text) return troupe::error{errc::malformed, other};
+  auto d = parse_duration(*text);
+  if (!d) return d.error();
+  return std::chrono::duration<double>(*d).count();
+}
+
 nanoseconds seconds_of(int64_t n) {
   constexpr int64_t longest = INT64_MAX / 1'000'000'000;
   return std::chrono::seconds{std::clamp(n, -longest, longest)};

@@ -85,25 +85,17 @@ std::optional<auth_callout_options> load_callout(load_context& ctx, const value&
 std::optional<double> load_auth_seconds(load_context& ctx, const value& v, const std::string& key,
                                         std::string_view block) {
   constexpr double longest_usual_s = 60;
-  const std::string problem = "error parsing " + std::string(block) + " config, 'timeout' ";
-  double seconds = 0;
-  if (auto n = v.get<int64_t>()) {
-    seconds = static_cast<double>(*n);
-  } else if (auto x = v.get<double>()) {
-    seconds = *x;
-  } else if (auto s = v.get<std::string>()) {
-    auto d = parse_duration(*s);
-    if (!d) return ctx.error(v, problem + d.error().context), std::nullopt;
-    seconds = std::chrono::duration<double>(*d).count();
-  } else {
-    return ctx.error(v, problem + "wrong type"), std::nullopt;
+  const auto seconds = read_seconds(v);
+  if (!seconds) {
+    ctx.error(v, "error parsing " + std::string(block) + " config, 'timeout' " + seconds.error().context);
+    return std::nullopt;
   }
-  if (seconds > longest_usual_s)
+  if (*seconds > longest_usual_s)
     ctx.warn(v, key,
-             "timeout of " + show(v) + " (" + std::to_string(seconds)
+             "timeout of " + show(v) + " (" + std::to_string(*seconds)
                  + " seconds) is high, consider keeping it under 60 seconds. possibly caused by "
                    "unquoted duration; use '1m' instead of 1m, for example");
-  return seconds;
+  return *seconds;
 }
 
 void load_authorization(load_context& ctx, const value& v) {

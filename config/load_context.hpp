@@ -61,6 +61,9 @@ result<host_port> parse_listen(const value& v);
 std::string lower(std::string text);
 /// As a duration that fits.
 nanoseconds seconds_of(int64_t n);
+/// Seconds, whole or not, or a duration. An error's context: what is wrong with that; `other` for
+/// what is neither.
+result<double> read_seconds(const value& v, const char* other = "wrong type");
 
 /// Checks an option that has no loader of its own, and whatever is in it: names, types, values.
 void check_option(load_context& ctx, const option_row& row, const std::string& key, const value& v);

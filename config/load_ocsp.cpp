@@ -54,18 +54,9 @@ void load_block(load_context& ctx, const map& m) {
 /// Seconds, whole or not, or a duration. Negative ones change nothing, as in the NATS server.
 void seconds(load_context& ctx, const value& v, std::string_view what, nanoseconds& to) {
   constexpr double longest_s = 1e8;
-  double s = 0;
-  if (auto n = v.get<int64_t>()) {
-    s = static_cast<double>(*n);
-  } else if (auto x = v.get<double>()) {
-    s = *x;
-  } else {
-    auto text = v.get<std::string>();
-    auto d = text ? parse_duration(*text) : result<nanoseconds>(troupe::error{errc::malformed, "unexpected type"});
-    if (!d) return ctx.error(v, std::string(what) + "conversion error: " + d.error().context);
-    s = std::chrono::duration<double>(*d).count();
-  }
-  if (s >= 0) to = nanoseconds{static_cast<int64_t>(std::min(s, longest_s) * 1e9)};
+  const auto s = read_seconds(v, "unexpected type");
+  if (!s) return ctx.error(v, std::string(what) + "conversion error: " + s.error().context);
+  if (*s >= 0) to = nanoseconds{static_cast<int64_t>(std::min(*s, longest_s) * 1e9)};
 }
 
 constexpr std::string_view peer_problem = "error parsing tls peer config, ";

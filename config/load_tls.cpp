@@ -95,21 +95,11 @@ private:
   }
 
   void load_timeout(const value& v) {
-    double seconds = 0;
-    if (auto n = v.get<int64_t>()) {
-      seconds = static_cast<double>(*n);
-    } else if (auto x = v.get<double>()) {
-      seconds = *x;
-    } else if (auto s = v.get<std::string>()) {
-      auto d = parse_duration(*s);
-      if (!d) return fail(v, "'timeout' " + d.error().context);
-      seconds = std::chrono::duration<double>(*d).count();
-    } else {
-      return fail(v, "'timeout' wrong type");
-    }
+    const auto seconds = read_seconds(v);
+    if (!seconds) return fail(v, "'timeout' " + seconds.error().context);
     constexpr double longest_s = 1e8; // a few years; sums with it stay within nanoseconds
-    if (seconds != 0) // a negative one is over at once, as in the NATS server
-      out_.timeout = nanoseconds{static_cast<int64_t>(std::clamp(seconds, 0.0, longest_s) * 1e9)};
+    if (*seconds != 0) // a negative one is over at once, as in the NATS server
+      out_.timeout = nanoseconds{static_cast<int64_t>(std::clamp(*seconds, 0.0, longest_s) * 1e9)};
   }
 
   void load_rate_limit(const value& v) {

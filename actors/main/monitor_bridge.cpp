@@ -79,9 +79,7 @@ result<observe::node_snapshot> monitor_bridge::node() {
   // In operator mode there is one when it is named.
   if (!options.operators.enabled() || !options.system_account.empty())
     s.system_account = policy->system_account;
-  if (policy->peers)
-    if (auto c = policy->peers->cache_counts())
-      s.ocsp_cache = {c->type, c->hits, c->misses, c->answers, c->revoked, c->good, c->unknown};
+  if (policy->peers) s.ocsp_cache = policy->peers->cache_counts();
   s.cores = static_cast<int>(std::thread::hardware_concurrency());
   s.drivers = static_cast<int>(node_.reactors());
   s.auth_required = policy->settings.auth_required;

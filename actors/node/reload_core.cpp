@@ -197,7 +197,7 @@ void keep_random_ports(const server_options& current, server_options& next) {
 }
 
 /// The NATS server takes another kind or folder, and from then on has two that know different
-/// accounts. Here only a resolver in memory changes, with its preloaded accounts.
+/// accounts. Here one in memory changes with its preloaded accounts, that of a URL with resolver_tls.
 result<void> check_resolver(const config::resolver_options& before,
                             const config::resolver_options& after) {
   using enum config::resolver_kind;

@@ -157,7 +157,7 @@ struct account_snapshot {
   std::shared_ptr<const config::account_options> rules; // nullptr: none
 };
 
-/// What is known of clients' certificates without asking.
+/// What is known of clients' certificates without asking, and how it was of use.
 struct ocsp_cache_snapshot {
   std::string type;
   int64_t hits = 0, misses = 0, answers = 0, revoked = 0, good = 0, unknown = 0;

@@ -104,8 +104,8 @@ void answer_cache::reject(const std::string& fingerprint) {
   changed_ = true;
 }
 
-answer_cache_counts answer_cache::counts() const {
-  answer_cache_counts out = counts_;
+observe::ocsp_cache_snapshot answer_cache::counts() const {
+  observe::ocsp_cache_snapshot out = counts_;
   out.type = options_.local ? "local" : "none";
   return out;
 }

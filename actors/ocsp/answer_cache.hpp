@@ -40,7 +40,7 @@ public:
   /// What was found is of no use, so it was a miss. A revocation stays if the options say so.
   void reject(const std::string& fingerprint);
 
-  answer_cache_counts counts() const;
+  observe::ocsp_cache_snapshot counts() const;
   /// Whether there is something to save that was not there at the last time this was asked.
   bool take_changed() { return std::exchange(changed_, false); }
 
@@ -53,7 +53,7 @@ private:
 
   config::ocsp_cache_options options_;
   std::map<std::string, kept_answer> answers_;
-  answer_cache_counts counts_;
+  observe::ocsp_cache_snapshot counts_;
   bool changed_ = false;
 };
 

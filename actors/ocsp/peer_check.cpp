@@ -75,7 +75,7 @@ void peer_check::run(std::function<void()> step) {
   steps_.run(std::move(step));
 }
 
-std::optional<answer_cache_counts> peer_check::cache_counts() {
+std::optional<observe::ocsp_cache_snapshot> peer_check::cache_counts() {
   std::lock_guard lock(mutex_);
   if (!cache_ || !cache_->options().local) return std::nullopt;
   return cache_->counts();

@@ -30,7 +30,7 @@ public:
   peer_verdict verify(const std::vector<X509*>& chain,
                       const config::ocsp_peer_options& options) override;
   void run(std::function<void()> step) override;
-  std::optional<answer_cache_counts> cache_counts() override;
+  std::optional<observe::ocsp_cache_snapshot> cache_counts() override;
 
   /// For the policy in force: reads what was kept when it is first told; later saves, and begins anew
   /// where the options differ. Not from two threads at once.

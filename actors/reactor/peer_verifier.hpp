@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/observe/snapshots.hpp"
 #include "config/security_options.hpp"
 
 namespace troupe {
@@ -30,12 +31,6 @@ struct peer_verdict {
 };
 using peer_verdict_ptr = std::shared_ptr<const peer_verdict>;
 
-/// What there is of answers that are kept, and how they were of use.
-struct answer_cache_counts {
-  std::string type;
-  int64_t hits = 0, misses = 0, answers = 0, revoked = 0, good = 0, unknown = 0;
-};
-
 class peer_verifier {
 public:
   virtual ~peer_verifier() = default;
@@ -46,7 +41,7 @@ public:
   /// Any thread. The step runs on a thread of the verifier, or never: when too many wait, or it stops.
   virtual void run(std::function<void()> step) = 0;
   /// Nothing where answers are not kept.
-  virtual std::optional<answer_cache_counts> cache_counts() = 0;
+  virtual std::optional<observe::ocsp_cache_snapshot> cache_counts() = 0;
 };
 
 class tls_context;

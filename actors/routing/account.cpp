@@ -134,12 +134,16 @@ void account::end_shards() {
 }
 
 account_ptr account_directory::get(const std::string& name, bool is_system) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   account_ptr& entry = accounts_[name];
   if (!entry)
     entry = std::make_shared<account>(name, is_system, env_,
                                       [this](account& of) { return make_links(of); });
-  return entry;
+  const account_ptr it = entry;
+  const bool late = ended_;
+  lock.unlock();
+  if (late) it->end();
+  return it;
 }
 
 account_ptr account_directory::find(const std::string& name) const {
@@ -266,6 +270,10 @@ void account_directory::drop(const std::string& name) {
 }
 
 void account_directory::end() {
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
   for (const account_ptr& one : all()) one->end();
 }
 

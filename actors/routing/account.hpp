@@ -181,6 +181,7 @@ public:
 private:
   std::shared_ptr<const shard_environment> env_;
   mutable std::mutex mutex_;
+  bool ended_ = false;
   std::map<std::string, account_ptr> accounts_;
   std::map<std::string, std::set<std::string>> importers_;  // by the account they import from
   std::string system_;

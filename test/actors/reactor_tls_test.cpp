@@ -283,7 +283,7 @@ public:
     return out;
   }
   void run(std::function<void()> step) override { std::thread(step).join(); }
-  std::optional<answer_cache_counts> cache_counts() override { return std::nullopt; }
+  std::optional<observe::ocsp_cache_snapshot> cache_counts() override { return std::nullopt; }
   bool good = true, throws = false;
 };
 

@@ -119,6 +119,35 @@ TEST_CASE("shard: interest that fails again and again ends the shard", "[routing
   CHECK(ended);
 }
 
+TEST_CASE("accounts: who leaves late still finds the shards, which have ended", "[routing][supervision]") {
+  still_reactors n(2);
+  taking_subscriber here, there;
+  routing::subscription* mine = nullptr;
+  n.on(0, [&] { mine = n.shard(0).subscribe(&here, "a", {}, "1"); });
+  n.on(1, [&] { n.shard(1).subscribe(&there, "a", {}, "1"); });
+  n.turn_all();
+  int ended = 0;
+  for (unsigned r : {0U, 1U}) n.shard(r).attach_functor([&] { ++ended; });
+  n.accounts->end();
+  n.turn_all();
+  CHECK(ended == 2);
+  // A last word goes to who is here, and to nobody elsewhere.
+  publish(n, 0, {"a"});
+  n.on(0, [&] { n.shard(0).unsubscribe(mine); });
+  n.turn_all();
+  CHECK(here.got.size() == 1);
+  CHECK(there.got.empty());
+}
+
+TEST_CASE("accounts: the shards of one that comes after the end, end", "[routing][supervision]") {
+  still_reactors n(2);
+  n.accounts->end();
+  int ended = 0;
+  for (unsigned r : {0U, 1U}) n.shard(r, "late").attach_functor([&] { ++ended; });
+  n.turn_all();
+  CHECK(ended == 2);
+}
+
 TEST_CASE("reactor: what its handlers throw is told, and the others of the turn are called",
           "[reactor][supervision]") {
   struct hook final : turn_hook {
