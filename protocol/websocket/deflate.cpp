@@ -45,6 +45,7 @@ struct inflater::stream {
     out += room - z.avail_out;
     room = z.avail_out;
     ended = rc == Z_STREAM_END;
+    if (ended) in = {};
     return rc == Z_OK || rc == Z_STREAM_END || rc == Z_BUF_ERROR;
   }
 };

@@ -1,4 +1,5 @@
 // What a hub and its connections do when something of theirs throws or ends.
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -72,7 +73,7 @@ struct fatal {};
 TEST_CASE("hub: a login worker that ends is made anew within its budget", "[session][supervision]") {
   hub_fixture f;
   auto client = f.connect();
-  int checked = 0;
+  std::atomic<int> checked = 0;
   const auto check = [&](std::function<auth_decision()> work) {
     f.on(0, [&] {
       auth_decision deferred;
