@@ -129,7 +129,7 @@ void listener_actor::on_exit() {
 void listener_actor::stop() {
   if (socket_.fd < 0) return;
   retry_.cancel();
-  home().unwatch(slot_, socket_.fd);
+  home().unwatch(slot_);
   ::close(socket_.fd);
   socket_.fd = -1;
 }
@@ -176,13 +176,13 @@ void listener_actor::back_off(int error) {
       socket_.kind == listener_kind::websocket ? "WebSocket" : "Client";
   log::error("Temporary {} Accept Error(accept tcp {}:{}: accept4: {}), sleeping {}ms", kind,
              socket_.host, socket_.port, as_cause(last_error_), delay.count());
-  home().rewatch(slot_, socket_.fd, 0);
+  home().rewatch(slot_, 0);
   home().timers().arm(retry_, home().now() + delay);
 }
 
 void listener_actor::retry(void* self, nanos) {
   auto& l = *static_cast<listener_actor*>(self);
-  if (l.socket_.fd >= 0) l.home().rewatch(l.slot_, l.socket_.fd, EPOLLIN);
+  if (l.socket_.fd >= 0) l.home().rewatch(l.slot_, EPOLLIN);
 }
 
 } // namespace troupe

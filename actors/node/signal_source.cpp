@@ -58,7 +58,7 @@ caf::behavior signal_source::make_behavior() {
 }
 
 void signal_source::on_exit() {
-  if (slot_ != UINT32_MAX) home().unwatch(slot_, fd_);
+  if (slot_ != UINT32_MAX) home().unwatch(slot_);
   node_ = nullptr;
 }
 

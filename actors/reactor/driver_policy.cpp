@@ -4,19 +4,27 @@
 
 namespace troupe {
 
+namespace {
+
+double share_of(nanos part, nanos whole) {
+  return static_cast<double>(part.count()) / static_cast<double>(whole.count());
+}
+
+} // namespace
+
 driver_policy::driver_policy(unsigned reactors, driver_policy_config config)
     : config_(config), spread_(reactors, false) {}
 
-void driver_policy::sample(nanos now, nanos elapsed, std::span<const nanos> busy) {
-  if (elapsed <= nanos::zero()) return;
+void driver_policy::sample(nanos now, const driver_load& load) {
+  if (load.elapsed <= nanos::zero()) return;
   double home = 0, all = 0;
   for (size_t r = 0; r < spread_.size(); ++r) {
-    double share = static_cast<double>(busy[r].count()) / static_cast<double>(elapsed.count());
+    double share = share_of(load.busy[r], load.elapsed);
     all += share;
     if (!spread_[r]) home += share;
   }
-  saturated_ = home >= config_.spread_above ? saturated_ + 1 : 0;
-  if (saturated_ >= config_.spread_windows) maybe_spread(busy, elapsed);
+  saturated_samples_ = saturated(load, home) ? saturated_samples_ + 1 : 0;
+  if (saturated_samples_ >= config_.spread_windows) maybe_spread(load);
 
   if (spread_count_ == 0 || all >= config_.gather_below) {
     calm_since_ = nanos(-1);
@@ -27,9 +35,16 @@ void driver_policy::sample(nanos now, nanos elapsed, std::span<const nanos> busy
   }
 }
 
-void driver_policy::maybe_spread(std::span<const nanos> busy, nanos elapsed) {
+bool driver_policy::saturated(const driver_load& load, double home) const {
+  return home >= config_.spread_above
+         && (share_of(load.ran, load.elapsed) >= config_.spread_above
+             || load.sleeps * config_.sleep_interval <= load.elapsed);
+}
+
+void driver_policy::maybe_spread(const driver_load& load) {
+  const std::span<const nanos> busy = load.busy;
   // Reactor 0 never leaves driver 0. Moving the only busy reactor would gain nothing.
-  nanos threshold(static_cast<int64_t>(config_.worth_moving * static_cast<double>(elapsed.count())));
+  nanos threshold(static_cast<int64_t>(config_.worth_moving * static_cast<double>(load.elapsed.count())));
   size_t pick = 0, candidates = busy[0] >= threshold ? 1 : 0;
   for (size_t r = 1; r < spread_.size(); ++r) {
     if (spread_[r] || busy[r] < threshold) continue;
@@ -39,7 +54,7 @@ void driver_policy::maybe_spread(std::span<const nanos> busy, nanos elapsed) {
   if (pick == 0 || candidates < 2) return;
   spread_[pick] = true;
   ++spread_count_;
-  saturated_ = 0;
+  saturated_samples_ = 0;
 }
 
 void driver_policy::gather() {

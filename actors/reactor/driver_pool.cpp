@@ -1,16 +1,32 @@
 #include "actors/reactor/driver_pool.hpp"
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <span>
 #include <system_error>
 
 #include "actors/observe/logger.hpp"
 
 namespace troupe {
+
+namespace {
+
+constexpr int events_per_wait = 256;
+
+nanos nanos_of(timeval t) { return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec); }
+
+} // namespace
+
+driver_pool::thread_usage driver_pool::usage_of_this_thread() {
+  rusage u{};
+  ::getrusage(RUSAGE_THREAD, &u);
+  return {nanos_of(u.ru_utime) + nanos_of(u.ru_stime), u.ru_nvcsw};
+}
 
 driver_pool::driver_pool(unsigned reactors, driver_policy_config policy)
     : links_(size_t{reactors} * reactors),
@@ -95,20 +111,25 @@ void driver_pool::adopt(driver& d) {
   }
   for (reactor* r : incoming) {
     d.owned.push_back(r);
-    epoll_event ev{};
-    ev.events = EPOLLIN;
-    ev.data.ptr = r;
-    ::epoll_ctl(d.outer_fd, EPOLL_CTL_ADD, r->epoll_fd(), &ev);
+    epoll_event ev = r->sockets().whole();
+    ::epoll_ctl(d.outer_fd, EPOLL_CTL_ADD, r->sockets().fd(), &ev);
     r->enter();
     r->turn(0);  // what arrived during the hand-over
     reactor::leave();
   }
+  share_sockets(d);
   if (d.index != 0 && !incoming.empty()) active_.fetch_add(1, std::memory_order_relaxed);
 }
 
+void driver_pool::share_sockets(driver& d) {
+  for (reactor* r : d.owned) r->sockets().share(d.owned.size() > 1 ? d.outer_fd : -1);
+}
+
 void driver_pool::give(driver& from, reactor& r, unsigned to) {
-  ::epoll_ctl(from.outer_fd, EPOLL_CTL_DEL, r.epoll_fd(), nullptr);
+  r.sockets().share(-1);
+  ::epoll_ctl(from.outer_fd, EPOLL_CTL_DEL, r.sockets().fd(), nullptr);
   from.owned.erase(std::find(from.owned.begin(), from.owned.end(), &r));
+  share_sockets(from);
   if (from.index != 0) active_.fetch_sub(1, std::memory_order_relaxed);
   driver& target = *drivers_[to];
   {
@@ -150,21 +171,29 @@ void driver_pool::wait_and_turn(driver& d) {
     reactor::leave();
     return;
   }
-  epoll_event ready[max_reactors];
-  int n = ::epoll_wait(d.outer_fd, ready, static_cast<int>(d.owned.size()), timeout);
+  epoll_event events[events_per_wait];
+  const int n = ::epoll_wait(d.outer_fd, events, events_per_wait, timeout);
   d.asleep.store(false);
-  nanos now = steady_now();
-  for (reactor* r : d.owned) {
-    bool is_ready = std::any_of(ready, ready + std::max(n, 0),
-                                [r](const epoll_event& e) { return e.data.ptr == r; });
-    if (!is_ready && !r->has_work() && r->timers().next_deadline() > now) continue;
-    r->enter();
-    if (is_ready)
-      r->turn(0);
-    else
-      r->turn_without_sockets();
-    reactor::leave();
+  const std::span ready(events, static_cast<size_t>(std::max(n, 0)));
+  uint64_t sets = 0, sockets = 0;  // a bit per reactor: its set is ready, sockets of it are
+  for (const epoll_event& event : ready) {
+    const auto [owner, direct] = socket_set::describe(event);
+    (direct ? sockets : sets) |= uint64_t{1} << owner;
   }
+  const nanos now = steady_now();
+  const auto turn = [](reactor& r, std::span<const epoll_event> of_sockets, bool own_set_ready) {
+    r.enter();
+    r.turn_shared(of_sockets, own_set_ready);
+    reactor::leave();
+  };
+  for (reactor* r : d.owned) {
+    const uint64_t self = uint64_t{1} << r->index();
+    if (!((sets | sockets) & self) && !r->has_work() && r->timers().next_deadline() > now) continue;
+    turn(*r, sockets & self ? ready : std::span<epoll_event>(), sets & self);
+  }
+  // What one of them handed to another that had its turn already is in the cache now.
+  for (reactor* r : d.owned)
+    if (r->has_work()) turn(*r, {}, false);
 }
 
 void driver_pool::rebalance(driver& d) {
@@ -181,7 +210,12 @@ void driver_pool::rebalance(driver& d) {
   sampled_at_ = now;
   for (size_t i = 0; i < busy_sample_.size(); ++i)
     busy_sample_[i] = nanos(busy_total_[i].exchange(0, std::memory_order_relaxed));
-  policy_.sample(now, elapsed, busy_sample_);
+  const thread_usage usage = usage_of_this_thread();
+  policy_.sample(now, {.elapsed = elapsed,
+                       .ran = usage.ran - usage_.ran,
+                       .sleeps = usage.sleeps - usage_.sleeps,
+                       .busy = busy_sample_});
+  usage_ = usage;
   for (size_t i = 1; i < reactors_.size(); ++i) {
     auto index = static_cast<reactor_index>(i);
     wanted_home_[i].store(!policy_.spread(index), std::memory_order_relaxed);

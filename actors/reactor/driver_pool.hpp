@@ -77,12 +77,20 @@ private:
     std::atomic<bool> waiting{false};
   };
 
+  struct thread_usage {
+    nanos ran{};
+    int64_t sleeps = 0;
+  };
+  static thread_usage usage_of_this_thread();
+
   void run(driver& d);
   void wait_and_turn(driver& d);
   int sleep_timeout_ms(driver& d, nanos now) const;
   bool anything_pending(const driver& d) const;
   void adopt(driver& d);
   void give(driver& from, reactor& r, unsigned to);
+  /// After a change of what `d` owns: with one reactor it waits on that one's set.
+  void share_sockets(driver& d);
   void rebalance(driver& d);
   void wake(driver& d);
 
@@ -93,6 +101,7 @@ private:
   driver_policy policy_;
   driver_policy_config policy_config_;
   nanos sampled_at_{};
+  thread_usage usage_;  // of driver 0, then
   std::vector<nanos> busy_sample_;
   std::vector<std::atomic<int64_t>> busy_total_;  // per reactor, written by its driver
   std::vector<std::atomic<bool>> wanted_home_;    // policy's wish, read by driver k

@@ -7,14 +7,10 @@
 
 #include <malloc.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <bit>
-#include <cerrno>
 #include <exception>
-#include <system_error>
 
 #include "actors/reactor/driver_pool.hpp"
 
@@ -26,7 +22,6 @@ thread_local reactor* running = nullptr;
 
 constexpr size_t events_per_poll = 256;
 constexpr size_t messages_per_resume = 1000;
-constexpr uint32_t wake_slot = UINT32_MAX;
 constexpr size_t idle_pool_bytes = 512 * 1024;
 constexpr size_t give_back_bytes = 4 * 1024 * 1024;
 constexpr nanos trim_every = std::chrono::milliseconds(500);
@@ -52,22 +47,10 @@ void reactor::leave() {
 }
 
 reactor::reactor(reactor_index index, driver_pool& pool)
-    : index_(index), pool_(pool), timers_(steady_now()), trim_timer_(trim_buffers, this),
-      now_(steady_now()) {
-  epoll_fd_ = ::epoll_create1(EPOLL_CLOEXEC);
-  wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (epoll_fd_ < 0 || wake_fd_ < 0)
-    throw std::system_error(errno, std::generic_category(), "reactor: epoll or eventfd");
-  epoll_event ev{};
-  ev.events = EPOLLIN | EPOLLET;
-  ev.data.u64 = wake_slot;
-  ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &ev);
-}
+    : index_(index), pool_(pool), sockets_(index), timers_(steady_now()), trim_timer_(trim_buffers, this),
+      now_(steady_now()) {}
 
-reactor::~reactor() {
-  ::close(wake_fd_);
-  ::close(epoll_fd_);
-}
+reactor::~reactor() = default;
 
 void reactor::exec_later(caf::resumable* job) {
   if (job->subtype() != caf::resumable::io_actor) {
@@ -90,12 +73,6 @@ void reactor::put_in(parcel p) {
   if (abandoned_.load()) [[unlikely]]
     return discard_inbox();
   pool_.wake_if_asleep(*this);
-}
-
-void reactor::wake() {
-  uint64_t one = 1;
-  // Fails only when the counter is full, and then the loop is awake anyway.
-  (void)!::write(wake_fd_, &one, sizeof one);
 }
 
 void reactor::wait_for_link(reactor_index target, link_waiter& waiter) {
@@ -169,50 +146,9 @@ void reactor::abandon() {
   // Nobody is left to resume; whoever waits for an answer hears that there is none.
   take_inbox();
   for (caf::resumable* job : std::exchange(run_queue_, {})) caf::intrusive_ptr_release(job);
-  for (slot& s : slots_)
-    if (s.owner) caf::intrusive_ptr_release(std::exchange(s.owner, nullptr));
+  while (auto* owner = sockets_.take_owner()) caf::intrusive_ptr_release(owner);
   retire();
   leave();
-}
-
-uint32_t reactor::watch(int fd, uint32_t events, io_handler* handler, caf::resumable* owner) {
-  if (free_slot_ == UINT32_MAX) {
-    slots_.emplace_back();
-    slots_.back().next_free = UINT32_MAX;
-    free_slot_ = static_cast<uint32_t>(slots_.size() - 1);
-  }
-  uint32_t index = free_slot_;
-  slot& s = slots_[index];
-  free_slot_ = s.next_free;
-  s.handler = handler;
-  s.owner = owner;
-  caf::intrusive_ptr_add_ref(owner);
-  epoll_event ev{};
-  ev.events = events;
-  ev.data.u64 = (uint64_t{s.generation} << 32) | index;
-  if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &ev) != 0) {
-    int why = errno;
-    unwatch(index, fd);
-    throw std::system_error(why, std::generic_category(), "cannot watch a socket");
-  }
-  return index;
-}
-
-void reactor::rewatch(uint32_t index, int fd, uint32_t events) {
-  epoll_event ev{};
-  ev.events = events;
-  ev.data.u64 = (uint64_t{slots_[index].generation} << 32) | index;
-  ::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &ev);
-}
-
-void reactor::unwatch(uint32_t index, int fd) {
-  ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
-  slot& s = slots_[index];
-  s.handler = nullptr;
-  ++s.generation;
-  release_later(std::exchange(s.owner, nullptr));
-  s.next_free = free_slot_;
-  free_slot_ = index;
 }
 
 buffer* reactor::read_block(size_t min_room) {
@@ -265,40 +201,46 @@ void reactor::flush_all_early() {
   early_.clear();
 }
 
+void reactor::hear(const epoll_event& event) {
+  if (auto* handler = sockets_.handler_of(event))
+    contained("socket", [&] { handler->on_io(event.events); });
+}
+
 bool reactor::poll(int timeout_ms, std::atomic<bool>* asleep) {
   epoll_event events[events_per_poll];
-  int n = ::epoll_wait(epoll_fd_, events, events_per_poll, timeout_ms);
+  const int n = sockets_.wait(events, events_per_poll, timeout_ms);
   if (asleep) asleep->store(false, std::memory_order_relaxed);
   now_ = steady_now();
-  for (int i = 0; i < n; ++i) {
-    auto index = static_cast<uint32_t>(events[i].data.u64);
-    auto generation = static_cast<uint32_t>(events[i].data.u64 >> 32);
-    if (index == wake_slot && generation == 0) continue;
-    // A handler closed earlier in this loop has left its slot: the event is stale.
-    if (slots_[index].generation == generation && slots_[index].handler)
-      contained("socket", [&] { slots_[index].handler->on_io(events[i].events); });
-  }
+  for (int i = 0; i < n; ++i) hear(events[i]);
   return n > 0;
 }
 
 bool reactor::turn(int timeout_ms, std::atomic<bool>* asleep) {
+  return turn_with([&](bool worked) { return poll(worked ? 0 : timeout_ms, asleep); });
+}
+
+bool reactor::turn_shared(std::span<const epoll_event> events, bool own_set_ready) {
+  return turn_with([&](bool) {
+    now_ = steady_now();
+    for (const epoll_event& event : events) {
+      const auto [owner, direct] = socket_set::describe(event);
+      if (direct && owner == index_) hear(event);
+    }
+    if (own_set_ready) poll(0, nullptr);
+    return own_set_ready || !events.empty();
+  });
+}
+
+template <class Sockets>
+bool reactor::turn_with(Sockets&& sockets) {
   bool worked = has_work();
   nanos began = worked ? now_ = steady_now() : nanos::zero();
   if (worked) run_jobs();
-  worked |= poll(worked ? 0 : timeout_ms, asleep);
+  worked |= sockets(worked);
   if (began == nanos::zero()) began = now_;
   contained("timer", [&] { worked |= timers_.advance(now_) > 0; });
   if (has_work()) run_jobs();
   finish_turn(began, worked);
-  return worked;
-}
-
-bool reactor::turn_without_sockets() {
-  now_ = steady_now();
-  bool worked = has_work();
-  if (worked) run_jobs();
-  contained("timer", [&] { worked |= timers_.advance(now_) > 0; });
-  finish_turn(now_, worked);
   return worked;
 }
 

@@ -24,10 +24,12 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "actors/reactor/buffer.hpp"
 #include "actors/reactor/inbox.hpp"
+#include "actors/reactor/socket_set.hpp"
 #include "actors/reactor/timer_wheel.hpp"
 #include "protocol/ids.hpp"
 
@@ -97,9 +99,11 @@ public:
   // -- sockets -----------------------------------------------------------------------------------
 
   /// Starts watching `fd`; the slot names it from then on. `owner` is kept alive until `unwatch`.
-  uint32_t watch(int fd, uint32_t events, io_handler* handler, caf::resumable* owner);
-  void rewatch(uint32_t slot, int fd, uint32_t events);
-  void unwatch(uint32_t slot, int fd);
+  uint32_t watch(int fd, uint32_t events, io_handler* handler, caf::resumable* owner) {
+    return sockets_.watch(fd, events, handler, owner);
+  }
+  void rewatch(uint32_t slot, uint32_t events) { sockets_.rewatch(slot, events); }
+  void unwatch(uint32_t slot) { release_later(sockets_.unwatch(slot)); }
 
   /// The block sockets are read into, with at least `min_room` bytes behind `read_at`.
   buffer* read_block(size_t min_room);
@@ -141,12 +145,13 @@ public:
   /// One turn; returns whether anything happened. Blocks up to `timeout_ms` (as epoll_wait) only
   /// where this reactor is its driver's only one; `asleep` is cleared as soon as that ends.
   bool turn(int timeout_ms, std::atomic<bool>* asleep = nullptr);
-  /// A turn for what other reactors handed over and for timers only: no socket is ready.
-  bool turn_without_sockets();
+  /// One turn of one among several, without waiting: of what the driver's set gave (the events of the
+  /// others are skipped), and of the own set if that is ready.
+  bool turn_shared(std::span<const epoll_event> events, bool own_set_ready);
   bool has_work() const { return !run_queue_.empty() || !inbox_.empty() || opened_links_.load() != 0; }
-  int epoll_fd() const { return epoll_fd_; }
+  socket_set& sockets() { return sockets_; }
   nanos take_busy() { return std::exchange(busy_, nanos::zero()); }
-  void wake();
+  void wake() { sockets_.wake(); }
   std::atomic<unsigned>& driver() { return driver_; }
   /// After the last turn: lets go of whoever still has a socket here. Messages that come later are
   /// dropped by who sends them.
@@ -156,13 +161,6 @@ public:
   static void leave();
 
 private:
-  struct slot {
-    io_handler* handler = nullptr;
-    caf::resumable* owner = nullptr;
-    uint32_t generation = 0;
-    uint32_t next_free = 0;
-  };
-
   /// From another thread: an actor to resume, or a message for one.
   struct parcel {
     caf::resumable* job = nullptr;
@@ -187,14 +185,16 @@ private:
   void flush_all_early();
   bool holds_spare_memory() const;
   static void trim_buffers(void* self, nanos now);
+  void hear(const epoll_event& event);
   bool poll(int timeout_ms, std::atomic<bool>* asleep);
+  template <class Sockets>
+  bool turn_with(Sockets&& sockets);
   void finish_turn(nanos began, bool worked);
   void retire();
 
   reactor_index index_;
   driver_pool& pool_;
-  int epoll_fd_ = -1;
-  int wake_fd_ = -1;
+  socket_set sockets_;
   std::atomic<unsigned> driver_{0};
 
   buffer_pool buffers_;
@@ -210,9 +210,6 @@ private:
 
   std::atomic<uint64_t> opened_links_{0};
   std::vector<std::vector<link_waiter*>> link_waiters_;  // by target reactor
-
-  std::vector<slot> slots_;
-  uint32_t free_slot_ = UINT32_MAX;
 
   buffer_ref read_block_;
   size_t read_offset_ = 0;

@@ -232,7 +232,7 @@ void client_connection::teardown() {
   home().stop_waiting(*this);
   out_.clear();
   partial_.reset();
-  home().unwatch(std::exchange(slot_, UINT32_MAX), transport_->fd());
+  home().unwatch(std::exchange(slot_, UINT32_MAX));
   transport_->close();
   // As in the Go server, who asked for no upgrade was no client.
   hub_.remove(*this, std::move(last), opened_ || kind_ != listener_kind::websocket);

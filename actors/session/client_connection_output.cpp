@@ -24,7 +24,7 @@ constexpr size_t unpin_check_every = 512 * 1024;
 /// in the nearest cache. Of large payloads it is more: each write wakes its reader, and four of
 /// them to a write are too few.
 constexpr size_t early_flush_bytes = 60 * 1024;
-constexpr size_t early_flush_large_bytes = 256 * 1024;
+constexpr size_t early_flush_large_bytes = 1024 * 1024;
 constexpr size_t large_payload_bytes = 16 * 1024;
 
 } // namespace
@@ -240,7 +240,7 @@ void client_connection::update_interest() {
   const bool begins_to_read = wanted & ~watched_ & EPOLLIN;
   watched_ = wanted;
   if (begins_to_read && transport_->has_input()) arm_flow_timer();
-  home().rewatch(slot_, transport_->fd(), wanted);
+  home().rewatch(slot_, wanted);
 }
 
 } // namespace troupe

@@ -19,7 +19,7 @@ struct virtual_load {
     std::vector<nanos> busy(count);
     for (size_t i = 0; i < shares.size(); ++i)
       busy[i] = nanos(static_cast<int64_t>(shares[i] * static_cast<double>(config.window.count())));
-    policy.sample(now, config.window, busy);
+    policy.sample(now, {.elapsed = config.window, .ran = ran, .sleeps = sleeps, .busy = busy});
   }
   void samples(int n, const std::vector<double>& shares) {
     while (n-- > 0) sample(shares);
@@ -38,6 +38,8 @@ struct virtual_load {
   driver_policy policy;
   unsigned count;
   nanos now = 1s;
+  nanos ran = config.window;  // in each sample
+  int64_t sleeps = 0;
 };
 
 } // namespace
@@ -52,20 +54,36 @@ TEST_CASE("driver policy: everything stays home at low load", "[reactor][policy]
 TEST_CASE("driver policy: the busiest reactor leaves a saturated driver first",
           "[reactor][policy]") {
   virtual_load load(4);
-  load.samples(1, {0.2, 0.2, 0.4, 0.15});
-  CHECK(load.away() == 0);  // one sample is no trend
+  const int enough = static_cast<int>(load.config.spread_windows);
+  load.samples(enough - 1, {0.2, 0.2, 0.4, 0.15});
+  CHECK(load.away() == 0);  // no trend yet
   load.samples(1, {0.2, 0.2, 0.4, 0.15});
   CHECK(load.away() == 1);
   CHECK(load.policy.spread(2));
   CHECK_FALSE(load.policy.spread(0));
 }
 
+TEST_CASE("driver policy: a driver that sleeps between its turns is not saturated, however long they took",
+          "[reactor][policy]") {
+  virtual_load load(2);
+  load.ran = load.config.window / 2;
+  load.sleeps = load.config.window / load.config.sleep_interval + 1;
+  load.run(10s, {0.5, 0.5});
+  CHECK(load.away() == 0);
+
+  SECTION("unless it ran nearly all the time") { load.ran = load.config.window; }
+  SECTION("unless it was kept from running") { load.sleeps = 1; }
+  load.run(20ms, {0.5, 0.5});
+  CHECK(load.away() == 1);
+}
+
 TEST_CASE("driver policy: a lasting load spreads all busy reactors but the first",
           "[reactor][policy]") {
   virtual_load load(4);
-  load.samples(2, {0.25, 0.25, 0.25, 0.25});
-  load.samples(2, {0.3, 0.3, 0.9, 0.3});
-  load.samples(2, {0.45, 0.9, 0.9, 0.45});
+  const int enough = static_cast<int>(load.config.spread_windows);
+  load.samples(enough, {0.25, 0.25, 0.25, 0.25});
+  load.samples(enough, {0.3, 0.3, 0.9, 0.3});
+  load.samples(enough, {0.45, 0.9, 0.9, 0.45});
   CHECK(load.away() == 3);
   CHECK_FALSE(load.policy.spread(0));
 }
@@ -124,7 +142,7 @@ TEST_CASE("driver policy: a calm that is interrupted begins anew", "[reactor][po
 TEST_CASE("driver policy: samples without time are no samples", "[reactor][policy]") {
   virtual_load load(2);
   std::vector<nanos> busy{1ms, 1ms};
-  for (int i = 0; i < 10; ++i) load.policy.sample(load.now, 0ns, busy);
+  for (int i = 0; i < 10; ++i) load.policy.sample(load.now, {.elapsed = 0ns, .ran = 0ns, .sleeps = 0, .busy = busy});
   CHECK(load.away() == 0);
 }
 
