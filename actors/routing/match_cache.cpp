@@ -34,6 +34,7 @@ void match_cache::activate() {
   slots_.resize(min_slots);
   set_mask_ = min_slots / ways - 1;
   gens_ = std::make_unique<generations>();
+  seen_.resize(min_seen);
 }
 
 cached_match& match_cache::prepare(std::string_view subject, uint64_t hash) {
@@ -99,9 +100,15 @@ match_cache::slot* match_cache::place_for(uint64_t hash) {
 }
 
 bool match_cache::seen_before(uint64_t hash) {
-  uint16_t& print = gens_->seen[(hash >> 16) % seen_slots];
+  uint16_t& print = seen_[(hash >> 16) % seen_.size()];
   const auto now = static_cast<uint16_t>(hash >> 48);
-  return std::exchange(print, now) == now;
+  if (std::exchange(print, now) == now) return true;
+  // So many pass that a subject is forgotten before it comes again.
+  if (++refused_ > 4 * seen_.size() && seen_.size() < max_seen) {
+    refused_ = 0;
+    seen_.assign(seen_.size() * 2, 0);
+  }
+  return false;
 }
 
 void match_cache::grow() {
@@ -202,7 +209,7 @@ size_t match_cache::size() const {
 size_t match_cache::bytes() const {
   return entries_.size() * sizeof(cached_match) + entries_.capacity() * sizeof entries_[0]
          + slots_.capacity() * sizeof(slot) + (gens_ ? sizeof *gens_ : 0) + heap_bytes_
-         + spare_.capacity() * sizeof spare_[0];
+         + spare_.capacity() * sizeof spare_[0] + seen_.capacity() * sizeof seen_[0];
 }
 
 } // namespace troupe::routing

@@ -3,10 +3,11 @@
 // Place in the flow: shard_core asks here first, fills a result through result_builder on a miss,
 // and tells it which filters changed. Owned by one reactor.
 //
-// - A fixed bound (4096 results), set-associative; the table grows with use, and the vectors of a
+// - A fixed bound (16,384 results), set-associative; the table grows with use, and the vectors of a
 //   result are used again.
 // - A full set takes a new subject only at its second miss, so that subjects seen once (inboxes)
-//   neither push out the others nor spread over memory.
+//   neither push out the others nor spread over memory. What was seen once is remembered by a
+//   fingerprint, in a table that grows with what passes.
 // - A filter without wildcards invalidates its one subject. A wildcard filter moves one generation:
 //   by its first two tokens, by its first, or the one for all; a result depends on one of each.
 // - A result that leaves the table is kept until `retired_results` more have left, see
@@ -85,10 +86,11 @@ public:
 private:
   static constexpr size_t ways = 4;
   static constexpr size_t min_slots = 64;
-  static constexpr size_t max_slots = 4096;
+  static constexpr size_t max_slots = 16384;
   static constexpr size_t first_gens = 64;
   static constexpr size_t second_gens = 512;
-  static constexpr size_t seen_slots = 2048;
+  static constexpr size_t min_seen = 2048;
+  static constexpr size_t max_seen = 16384;
   static constexpr size_t retired_results = 32;
   static constexpr size_t max_heap_bytes = size_t{16} << 20;
 
@@ -99,7 +101,6 @@ private:
   struct generations {
     std::array<uint32_t, first_gens> first{};
     std::array<uint32_t, second_gens> second{};
-    std::array<uint16_t, seen_slots> seen{}; // fingerprints of subjects that were refused
   };
 
   static uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
@@ -132,6 +133,8 @@ private:
   std::vector<std::unique_ptr<cached_match>> entries_;
   std::vector<slot> slots_;
   std::unique_ptr<generations> gens_;
+  std::vector<uint16_t> seen_; // fingerprints of subjects that were refused
+  size_t refused_ = 0;        // since seen_ last grew
   std::array<uint32_t, retired_results> retired_{}; // ring, oldest at retired_at_ when full
   size_t retired_at_ = 0;
   size_t retired_count_ = 0;
