@@ -104,7 +104,17 @@ std::optional<bool> parse_bool(std::string_view s) {
   return std::nullopt;
 }
 
-/// Go reads flags with base 0: decimal, 0x, 0o, 0b. Returns Go's reason on failure.
+/// Takes out the underscores between digits; false: one stands elsewhere. `after_digit`: so does the first character.
+bool without_underscores(std::string_view s, bool after_digit, std::string& out) {
+  for (char c : s) {
+    if (c == '_' && !after_digit) return false;
+    after_digit = c != '_';
+    if (after_digit) out += c;
+  }
+  return after_digit;
+}
+
+/// Go reads flags with base 0: decimal, 0x, 0o, 0b, underscores. Returns Go's reason on failure.
 const char* parse_int(std::string_view s, int64_t& out) {
   bool negative = !s.empty() && s[0] == '-';
   if (!s.empty() && (s[0] == '-' || s[0] == '+')) s.remove_prefix(1);
@@ -114,10 +124,14 @@ const char* parse_int(std::string_view s, int64_t& out) {
     base = c == 'x' ? 16 : c == 'b' ? 2 : 8;
     s.remove_prefix(c == 'x' || c == 'b' || c == 'o' ? 2 : 1);
   }
-  if (s.empty() || s[0] == '-') return "parse error";
-  auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), out, base);
+  std::string digits;
+  if (!without_underscores(s, base != 10, digits) || digits.empty() || digits[0] == '-')
+    return "parse error";
+  const char* const last = digits.data() + digits.size();
+  auto [end, ec] = std::from_chars(digits.data(), last, out, base);
+  if (end != last) return "parse error";
   if (ec == std::errc::result_out_of_range) return "value out of range";
-  if (ec != std::errc{} || end != s.data() + s.size()) return "parse error";
+  if (ec != std::errc{}) return "parse error";
   out = negative ? -out : out;
   return nullptr;
 }
@@ -140,14 +154,15 @@ std::string check_flag_value(const flag_row& row, const std::string& name,
                              const std::string& text) {
   int64_t n = 0;
   if (row.key == "tlsverify" && !parse_bool(text) && !is_optional(text))
-    return "invalid boolean value \"" + text
-           + "\" for -tlsverify: expected true, false, or optional: strconv.ParseBool: parsing "
+    return "invalid boolean value " + go_quote(text)
+           + " for -tlsverify: expected true, false, or optional: strconv.ParseBool: parsing "
            + go_quote(text) + ": invalid syntax";
   if (row.kind == flag_kind::boolean && !parse_bool(text) && row.key != "tlsverify")
-    return "invalid boolean value \"" + text + "\" for -" + name + ": parse error";
+    return "invalid boolean value " + go_quote(text) + " for -" + name + ": parse error";
   if (row.kind != flag_kind::integer) return {};
   auto why = parse_int(text, n);
-  return why ? "invalid value \"" + text + "\" for flag -" + name + ": " + why : std::string{};
+  return why ? "invalid value " + go_quote(text) + " for flag -" + name + ": " + why
+             : std::string{};
 }
 
 scanned scan(std::span<const std::string> args) {
@@ -218,6 +233,8 @@ std::optional<cli_result> immediate_action(const scanned& in, const parse_enviro
   auto word = in.words.empty() ? std::string{} : lower(in.words[0]);
   if (is_on(in.flags, "version")) {
     out.action = cli_action::print_version;
+  } else if (is_on(in.flags, "help")) {
+    out.action = cli_action::print_help;
   } else if (is_on(in.flags, "help_tls")) {
     out.action = cli_action::print_help;
     out.output = help_tls_text();
@@ -226,15 +243,13 @@ std::optional<cli_result> immediate_action(const scanned& in, const parse_enviro
     out.action = cli_action::print_help;
     out.output = reference_page();
     return out;
-  } else if (is_on(in.flags, "help")) {
-    out.action = cli_action::print_help;
   } else if (is_on(in.flags, "unsupported")) {
     out.action = cli_action::print_unsupported;
     out.output = unsupported_text();
   } else if (word == "version" || word == "help") {
     out.action = word == "help" ? cli_action::print_help : cli_action::print_version;
   } else if (!in.words.empty()) {
-    return failed("unrecognized command: \"" + in.words[0] + "\"");
+    return failed("unrecognized command: " + go_quote(in.words[0]));
   } else if (auto text = last(in.flags, "signal"); text && !text->empty()) {
     auto request = parse_signal(*text, env);
     if (!request) return failed(request.error().context);
@@ -347,15 +362,11 @@ result<void> apply_tls_flags(const flag_values& flags, const parse_environment& 
   return {};
 }
 
-/// Flags that are more than one field.
-void apply_special(const std::string& key, const std::string& text, server_options& x) {
-  bool on = parse_bool(text).value_or(false);
-  if (key == "VV" || key == "DV" || key == "DVV") x.trace = on;
-  if (key == "DV" || key == "DVV") x.debug = on;
-  if (key == "VV" || key == "DVV") x.trace_verbose = on;
-  if (key == "user") x.authorization.user = text;
-  if (key == "pass") x.authorization.pass = text;
-  if (key == "auth") x.authorization.token = text;
+/// The switches that are more than one field.
+void apply_switch(std::string_view key, bool on, server_options& x) {
+  x.trace = on;
+  if (key != "VV") x.debug = on;
+  if (key != "DV") x.trace_verbose = on;
 }
 
 } // namespace
@@ -383,10 +394,13 @@ void apply_flags(const flag_values& flags, server_options& options) {
           }
         },
         row->field);
+    if (key == "user") options.authorization.user = text;
+    if (key == "pass") options.authorization.pass = text;
+    if (key == "auth") options.authorization.token = text;
   }
-  // As in the NATS server, the combined switches come after the single ones.
-  for (auto& [key, text] : flags)
-    apply_special(key, text, options);
+  // As in the NATS server, the combined switches come after the single ones, in this order.
+  for (std::string_view key : {"DV", "DVV", "VV"})
+    if (auto text = last(flags, key)) apply_switch(key, parse_bool(*text).value_or(false), options);
   if (options.port == 0) options.port = fresh.port;
   if (options.host.empty()) options.host = fresh.host;
 }
@@ -424,7 +438,8 @@ result<signal_request> parse_signal(const std::string& text, const parse_environ
   int64_t n = 0;
   auto first = out.pid.data();
   auto [end, ec] = std::from_chars(first, first + out.pid.size(), n);
-  if (!out.pid.empty() && (ec != std::errc{} || end != first + out.pid.size()))
+  // Zero and negative numbers mean groups of processes to the kernel, -1 all there are.
+  if (!out.pid.empty() && (ec != std::errc{} || end != first + out.pid.size() || n <= 0))
     return bad("invalid pid: " + out.pid);
   struct entry {
     std::string_view name;
@@ -443,7 +458,7 @@ result<signal_request> parse_signal(const std::string& text, const parse_environ
     out.number = c.number;
     return out;
   }
-  return bad("unknown signal \"" + out.name + "\"");
+  return bad("unknown signal " + go_quote(out.name));
 }
 
 cli_result parse_command_line(std::span<const std::string> args, const parse_environment& env) {

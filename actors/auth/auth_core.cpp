@@ -107,7 +107,7 @@ public:
   bool admits_silent() const override { return !no_auth_user_.empty() || global_is_open_; }
 
   auth_decision check(const login_request& q) const override {
-    if (!required_) return auth_decision::accept(anonymous_, q.who.user);
+    if (!required_) return auth_decision::accept(anonymous_, shown_name(q.who));
     std::string shown = shown_name(q.who);
     const bool silent = q.who.user.empty() && q.who.pass.empty() && q.who.auth_token.empty()
                         && q.who.nkey.empty();

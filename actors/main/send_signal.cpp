@@ -36,11 +36,10 @@ std::vector<pid_t> running_servers() {
   return found;
 }
 
-error cannot_signal(const config::signal_request& request, pid_t pid) {
+std::string cannot_signal(const config::signal_request& request, pid_t pid) {
   std::string why = std::strerror(errno);
   why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
-  return {errc::unavailable,
-          "signal \"" + request.name + "\" " + std::to_string(pid) + ": " + why};
+  return "\nsignal \"" + request.name + "\" " + std::to_string(pid) + ": " + why;
 }
 
 } // namespace
@@ -66,8 +65,10 @@ result<void> send_signal(const config::signal_request& request) {
     }
     if (targets.empty()) return error{errc::not_found, "no nats-server processes running"};
   }
+  std::string failures; // one line each, also before the first, as the NATS server prints them
   for (pid_t pid : targets)
-    if (::kill(pid, request.number) != 0) return cannot_signal(request, pid);
+    if (::kill(pid, request.number) != 0) failures += cannot_signal(request, pid);
+  if (!failures.empty()) return error{errc::unavailable, failures};
   return {};
 }
 

@@ -102,6 +102,7 @@ private:
 
   // client_port
   void send(std::string_view bytes) override;
+  void remember(connect_options& base) override;
   void complete(connect_options& who) override;
   auth_outcome authenticate(const connect_options& who, bool first) override;
   std::string connect_info() override;

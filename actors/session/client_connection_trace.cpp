@@ -4,6 +4,7 @@
 #include "actors/session/client_connection.hpp"
 #include "actors/session/client_hub.hpp"
 #include "protocol/client/encoder.hpp"
+#include "protocol/client/go_quote.hpp"
 #include "protocol/subject/subject.hpp"
 
 namespace troupe {
@@ -33,7 +34,7 @@ bool client_connection::begin_trace(const op& pub) {
   const bool reserved = to.starts_with("_GR_.") || to.starts_with("$GR.")
                         || (to.starts_with("$NRG.") && !account_->is_system());
   if (reserved || (profile_ && profile_->permissions && !may_publish(to))) {
-    log_error("Publish Violation");
+    log_error("Publish Violation - Subject " + go_quote(to));
     send(err_line(err_text::publish_denied(to)));
     return false;
   }

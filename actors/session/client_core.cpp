@@ -6,6 +6,7 @@
 #include "actors/routing/message_trace.hpp"
 #include "actors/session/protocol_trace.hpp"
 #include "protocol/client/encoder.hpp"
+#include "protocol/client/go_quote.hpp"
 #include "protocol/json/reader.hpp"
 #include "protocol/subject/subject.hpp"
 
@@ -26,6 +27,13 @@ constexpr std::string_view reserved_reply_prefixes[] = {"_R_.", "$JS.", "_GR_.",
 bool is_reserved_reply(std::string_view reply) {
   return std::any_of(std::begin(reserved_reply_prefixes), std::end(reserved_reply_prefixes),
                      [&](std::string_view p) { return reply.starts_with(p); });
+}
+
+/// A refused SUB, as the log names it.
+std::string described(const op& sub) {
+  std::string out = "Subject " + go_quote(sub.subject);
+  if (!sub.queue.empty()) out += ", Queue: " + go_quote(sub.queue);
+  return out + ", SID " + std::string(sub.sid);
 }
 
 } // namespace
@@ -162,6 +170,7 @@ void client_core::on_connect(std::string_view json, nanos now) {
   base.headers = wants_headers_;
   base.no_responders = no_responders_;
   base.protocol = async_info_ ? 1 : 0;
+  if (connect_received_) port_.remember(base);
   auto parsed = parse_connect(json, base);
   if (!parsed) {
     port_.log_error(parsed.error().context);
@@ -272,16 +281,16 @@ void client_core::publish(const op& o) {
   if (o.subject[0] == '_' || o.subject[0] == '$') {
     if (o.subject.starts_with(gateway_reply_prefix)
         || o.subject.starts_with(old_gateway_reply_prefix) || o.subject.starts_with(raft_prefix)) {
-      port_.log_error("Publish Violation - subject is reserved");
+      port_.log_error("Publish Violation - Subject " + go_quote(o.subject));
       return refuse_publish(err_text::publish_denied(o.subject));
     }
   }
   if (restricted_ && !port_.may_publish(o.subject)) {
-    port_.log_error("Publish Violation");
+    port_.log_error("Publish Violation - Subject " + go_quote(o.subject));
     return refuse_publish(err_text::publish_denied(o.subject));
   }
   if (!o.reply.empty() && is_reserved_reply(o.reply)) {
-    port_.log_error("Publish Violation - reply is reserved");
+    port_.log_error("Publish Violation - Reply " + go_quote(o.reply));
     return refuse_publish(err_text::reply_denied(o.reply));
   }
   if (verbose_) send_ok();
@@ -309,13 +318,18 @@ void client_core::answer_no_responders(std::string_view subject, std::string_vie
 
 void client_core::on_sub(const op& o) {
   if (o.queue == reserved_queue || (restricted_ && !port_.may_subscribe(o.subject, o.queue))) {
-    port_.log_error("Subscription Violation");
+    port_.log_error("Subscription Violation - " + described(o));
     return send_err(err_text::subscription_denied(o.subject, o.queue));
   }
-  if (settings_->max_sub_tokens > 0 && num_tokens(o.subject) > settings_->max_sub_tokens)
+  if (settings_->max_sub_tokens > 0 && num_tokens(o.subject) > settings_->max_sub_tokens) {
+    port_.log_error("Subscription Violation Too Many Tokens - Subject " + go_quote(o.subject)
+                    + ", SID " + std::string(o.sid));
     return send_err(err_text::too_many_tokens(o.subject));
-  if (max_subscriptions() > 0 && subs_.size() >= static_cast<size_t>(max_subscriptions()))
+  }
+  if (max_subscriptions() > 0 && subs_.size() >= static_cast<size_t>(max_subscriptions())) {
+    if (!std::exchange(full_is_logged_, true)) port_.log_error(err_text::max_subscriptions);
     return send_err(err_text::max_subscriptions);
+  }
   if (!subs_.find(o.sid)) {
     routing::subscription* sub = port_.subscribe(o.subject, o.queue, o.sid);
     if (!sub) return send_err(err_text::invalid_subject);

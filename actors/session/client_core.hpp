@@ -45,9 +45,12 @@ public:
   virtual void send(std::string_view bytes) = 0;
   /// Ends the connection once what is queued has been flushed.
   virtual void close(closed_reason reason) = 0;
+  /// What an earlier CONNECT of this session told and a further one need not repeat.
+  virtual void remember(connect_options&) {}
   /// Adds to what CONNECT said what is known from elsewhere.
   virtual void complete(connect_options&) {}
-  /// Checks who it is and binds the session to an account. `first` is false for a second CONNECT.
+  /// Checks who it is and binds the session to an account. `first` is false for a second CONNECT: one without any
+  /// credentials changes nothing about who it is.
   /// Where the answer takes time it is `pending`, and nothing more is read until `login_done`.
   virtual auth_outcome authenticate(const connect_options& who, bool first) = 0;
   /// The INFO line that follows the first PING.
@@ -224,6 +227,7 @@ private:
   bool mapped_ = false;
   bool in_trace_ = false;  // the message at hand is traced
   bool traced_ = false;
+  bool full_is_logged_ = false;  // that it may have no more subscriptions
   bool verbose_ = true;
   bool pedantic_ = true;
   bool echo_ = true;

@@ -15,7 +15,8 @@ namespace troupe {
 /// the next `read` or the end of the reader, whichever is first; the input may go at once.
 class json_reader {
 public:
-  /// The whole document, checked to its end. Bytes that are no UTF-8 become U+FFFD, as in Go.
+  /// The whole document, checked to its end. Bytes that are no UTF-8 and escaped surrogates that are no
+  /// pair become U+FFFD, as in Go.
   result<simdjson::dom::element> read(std::string_view json);
 
 private:

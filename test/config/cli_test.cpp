@@ -77,6 +77,11 @@ TEST_CASE("cli: mistakes print the server's words and its exit code", "[config]"
            {{"-p", "99999999999999999999"},
             "invalid value \"99999999999999999999\" for flag -p: value out of range\n",
             0},
+           {{"-p=a\"b\t"}, "invalid value \"a\\\"b\\t\" for flag -p: parse error\n", 0},
+           {{"-p=1__0"}, "invalid value \"1__0\" for flag -p: parse error\n", 0},
+           {{"-p=_1"}, "invalid value \"_1\" for flag -p: parse error\n", 0},
+           {{"-p=1_"}, "invalid value \"1_\" for flag -p: parse error\n", 0},
+           {{"-D=a\"b"}, "invalid boolean value \"a\\\"b\" for -D: parse error\n", 0},
            {{"-D=zz"}, "invalid boolean value \"zz\" for -D: parse error\n", 0},
            {{"---x"}, "bad flag syntax: ---x\n", 0},
            {{"foo"}, "nats-server: unrecognized command: \"foo\"\n", 1},
@@ -87,12 +92,26 @@ TEST_CASE("cli: mistakes print the server's words and its exit code", "[config]"
            {{"-c", "nope"}, "nats-server: open nope: no such file or directory\n", 1},
            {{"-sl=foo=1"}, "nats-server: unknown signal \"foo\"\n", 1},
            {{"-sl", "ldm=abc"}, "nats-server: invalid pid: abc\n", 1},
+           {{"-sl", "stop=0"}, "nats-server: invalid pid: 0\n", 1},
+           {{"-sl", "stop=-1"}, "nats-server: invalid pid: -1\n", 1},
+           {{"-sl", "stop=-1*"}, "nats-server: invalid pid: -1\n", 1},
+           {{"-sl=a\"b=1"}, "nats-server: unknown signal \"a\\\"b\"\n", 1},
+           {{"a\"b"}, "nats-server: unrecognized command: \"a\\\"b\"\n", 1},
            {{"-sl", "reload=1=2"}, "nats-server: invalid signal parameters: [2]\n", 1},
        }) {
     auto out = run(args);
     CHECK(out.diagnostics == text);
     CHECK(out.exit_code == code);
   }
+}
+
+TEST_CASE("cli: numbers and combined switches are read as Go reads them", "[config]") {
+  for (const char* text : {"1_000", "0x3_e8", "0b11_1110_1000", "0_1750", "0o17_50"})
+    CHECK(run({"-p", text}).options.port == 1000);
+  const auto late = run({"-VV=false", "-DVV"}).options;
+  CHECK((late.debug && !late.trace && !late.trace_verbose));
+  const auto off = run({"-DV", "-D=false", "-V"}).options;
+  CHECK((off.debug && off.trace && !off.trace_verbose));
 }
 
 TEST_CASE("cli: -t tests the file", "[config]") {

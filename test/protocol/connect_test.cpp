@@ -115,6 +115,31 @@ TEST_CASE("Bytes that are no UTF-8 become the replacement character", "[protocol
   CHECK(refused("{\"user\":\"a\"\xff}"));
 }
 
+TEST_CASE("Escaped surrogates without their other half become the replacement character", "[protocol][connect]") {
+  const auto name = [](const std::string& text) {
+    auto read = parse_connect(R"({"name":")" + text + R"("})");
+    return read ? read->name : read.error().context;
+  };
+  CHECK(name(R"(\ud800)") == "\xEF\xBF\xBD");
+  CHECK(name(R"(a\udc00b)") == "a\xEF\xBF\xBD" "b");
+  CHECK(name(R"(\ud800\ud83d\ude00)") == "\xEF\xBF\xBD\xF0\x9F\x98\x80");
+  CHECK(name(R"(\\ud800\uD800)") == "\\ud800\xEF\xBF\xBD");
+  CHECK_FALSE(parse_connect(R"({"name":"\ud80"})"));
+  CHECK_FALSE(parse_connect(R"({"name":"\x\ud800"})"));
+}
+
+TEST_CASE("Numbers too large to be read do no harm where nobody asks for them", "[protocol][connect]") {
+  for (const char* number : {"1e999", "-1E+999", "99999999999999999999", "-0.5e4000"}) {
+    const std::string text = std::string(R"({"x":[)") + number + R"(,{"y":"1e999\ud800"}],"name":"1e999 \"2"})";
+    const auto read = parse_connect(text);
+    REQUIRE(read);
+    CHECK(read->name == R"(1e999 "2)");
+    CHECK_FALSE(parse_connect(std::string(R"({"protocol":)") + number + "}"));
+  }
+  for (const char* number : {"1e", "01", ".5", "1.", "+1", "-", "1e999e1", "0x1"})
+    CHECK_FALSE(parse_connect(std::string(R"({"y":1e999,"x":)") + number + "}"));
+}
+
 TEST_CASE("Permissions of servers are read", "[protocol][connect]") {
   const connect_options o = read(R"({"import":{"allow":["a","b"],"DENY":["c",null]},"export":{}})");
   REQUIRE(o.import_subjects);

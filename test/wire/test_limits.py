@@ -97,6 +97,7 @@ class SmallLimits(WireCase):
         c.send("SUB a 1\r\nSUB b 2\r\nSUB c 3\r\n").fence()
         c.send("SUB d 4\r\n").expect(SUBSCRIPTIONS).fence()
         c.send("SUB d 4\r\n").expect(SUBSCRIPTIONS).fence()
+        self.server.wait_log("maximum subscriptions exceeded\n")
         c.send(pub("d")).fence()
         c.send("UNSUB 2\r\nSUB d 4\r\n").send(pub("d")).expect(msg("d", 4)).fence()
         c.send("UNSUB 1 1\r\n").send(pub("a")).expect(msg("a", 1))  # ends itself, which frees a place

@@ -43,6 +43,23 @@ class Permissions(WireCase):
         c.send(hpub("no", "NATS/1.0\r\n\r\n")).expect(publish_error("no")).fence()
         watcher.expect(msg("ok", 1, "1") + msg("in.x.y", 1, "2")).fence()
 
+    def test_second_connect_without_credentials_changes_nobody(self):
+        c = self.user("u")
+        c.send("CONNECT {}\r\n").fence()
+        c.send(pub("no")).expect(publish_error("no")).send(pub("ok")).fence()
+        c.send(login("all")).fence().send(pub("no")).fence()
+        c.send(login("nobody")).expect_closed("-ERR 'Authorization Violation'\r\n")
+
+    def test_the_log_names_what_was_refused(self):
+        c = self.user("u")
+        c.send(pub('n"o', "") + pub("ok", "", "_R_.x") + b"SUB no 2\r\nSUB no q 7\r\nPING\r\n")
+        while c.read_op() != b"PONG\r\n":
+            pass
+        for what in ('Publish Violation - Subject "n\\"o"\n', 'Publish Violation - Reply "_R_.x"\n',
+                     'Subscription Violation - Subject "no", SID 2\n',
+                     'Subscription Violation - Subject "no", Queue: "q", SID 7\n'):
+            self.server.wait_log(what)
+
     def test_reply_subject_is_not_checked(self):
         self.user("u").send(pub("ok", "", "no")).fence()
 

@@ -1,0 +1,1 @@
+"""Random client sessions against two servers, held to each other. README.md has the reading order."""
