@@ -233,12 +233,11 @@ result<void> monitor_server::impl::listen() {
   auto failed = [&](const error_code& ec, const char* step) {
     std::string why = ec.message(); // begins with a capital, Go's do not
     if (!why.empty()) why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
-    return troupe::error{errc::unavailable,
-                         "can't listen to the monitor port: listen tcp " + shown + ": " + step + why};
+    return troupe::error{errc::unavailable, "listen tcp " + shown + ": " + step + why};
   };
   if (config.port < -1 || config.port > 65535)
-    return troupe::error{errc::unavailable, "can't listen to the monitor port: listen tcp: address "
-                                                + std::to_string(config.port) + ": invalid port"};
+    return troupe::error{errc::unavailable, "listen tcp: address " + std::to_string(config.port)
+                                              + ": invalid port"};
   error_code ec;
   auto port_text = std::to_string(config.port < 0 ? 0 : config.port);
   tcp::resolver resolver(context);

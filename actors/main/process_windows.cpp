@@ -45,7 +45,8 @@ result<process_windows::monitor_ptr> process_windows::open_monitor(
   if (config.port == 0) return monitor_ptr();
   auto fresh = std::make_unique<http::monitor_server>(config, pages_);
   if (auto ok = fresh->start(); !ok)
-    return error{ok.error().code, "Can't start monitoring: " + ok.error().context};
+    return error{ok.error().code, "Can't start monitoring: can't listen to the monitor port: "
+                                    + ok.error().context};
   return fresh;
 }
 

@@ -57,7 +57,8 @@ error listen_error(const std::string& host, int port, const char* cause) {
 result<bound_socket> listen_on(const std::string& host, int port) {
   auto bound = bind_socket(host, port);
   if (bound) return bound;
-  return error{bound.error().code, "Error listening on port: " + host + ":" + std::to_string(port)
+  const int shown = port == -1 ? 0 : port;
+  return error{bound.error().code, "Error listening on port: " + host + ":" + std::to_string(shown)
                                      + ", \"" + bound.error().context + "\""};
 }
 
@@ -72,15 +73,18 @@ result<bound_socket> bind_socket(const std::string& host, int port) {
   addrinfo* found = nullptr;
   int rc = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), std::to_string(wanted).c_str(),
                          &hints, &found);
-  if (rc != 0) return listen_error(host, port, ::gai_strerror(rc));
+  if (rc != 0) {
+    const std::string why = rc == EAI_NONAME ? "no such host" : as_cause(::gai_strerror(rc));
+    return error{errc::unavailable, "listen tcp: lookup " + host + ": " + why};
+  }
   std::unique_ptr<addrinfo, void (*)(addrinfo*)> guard(found, ::freeaddrinfo);
 
   int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return listen_error(host, port, std::strerror(errno));
+  if (fd < 0) return listen_error(host, wanted, std::strerror(errno));
   int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(fd, found->ai_addr, found->ai_addrlen) != 0 || ::listen(fd, backlog) != 0) {
-    error e = listen_error(host, port, std::strerror(errno));
+    error e = listen_error(host, wanted, std::strerror(errno));
     ::close(fd);
     return e;
   }

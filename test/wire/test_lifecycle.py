@@ -74,12 +74,18 @@ class Start(WireCase):
     def test_ports_that_are_none(self):
         for flags, what in ((("-p", "70000"), r'Error listening on port: 127\.0\.0\.1:70000, "listen tcp: address 70000: invalid port"'),
                             (("-p", "-2"), r'Error listening on port: 127\.0\.0\.1:-2, "listen tcp: address -2: invalid port"'),
+                            (("-p", "-1", "--profile", "70000"), "error starting profiler: listen tcp: address 70000: invalid port"),
                             (("-p", "-1", "-m", "70000"), "Can't start monitoring: can't listen to the monitor port: "
                                                           "listen tcp: address 70000: invalid port")):
             with self.subTest(flags=flags):
                 done = run_binary("-a", "127.0.0.1", *flags)
                 self.assertEqual(done.returncode, 1)
                 self.assertRegex(done.stderr.decode(), what)
+
+    def test_host_that_is_none(self):
+        done = run_binary("-a", "300.1.1.1", "-p", "-1")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr.decode(), r'Error listening on port: 300\.1\.1\.1:0, "listen tcp: lookup 300\.1\.1\.1: no such host"\n')
 
     def test_listen_from_config(self):
         port = free_port()

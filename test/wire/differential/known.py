@@ -6,14 +6,15 @@ _OWN_NOTES = re.compile(r"^flag -\S+ is not built yet and has no effect\n|^    a
 
 
 _NOBODY = re.compile(r"H \d+ NATS/1.0 503\r\nNats-Subject: [^\r]*")
+_UNKNOWN = "-ERR 'Unknown Protocol Operation'"
 _PEDANTIC = "-ERR 'Invalid Publish Subject'"
 
 
 def _read(said, setting):
     if not isinstance(said, list):
         return said
-    # The Go server says this twice of a message whose payload came in two pieces.
-    once = [op for at, op in enumerate(said) if op != _PEDANTIC or said[at - 1:at] != [_PEDANTIC]]
+    # The Go server says this twice of a message whose payload came in two pieces, and also of one whose end is wrong.
+    once = [op for at, op in enumerate(said) if op != _PEDANTIC or said[at + 1:at + 2] not in ([_PEDANTIC], [_UNKNOWN])]
     # Where a mapping loses messages, it says that there is no responder for the empty subject.
     if "weight: 0" in setting.config:
         once = [_NOBODY.sub("503", op) for op in once]
