@@ -252,7 +252,7 @@ bool load_special(load_context& ctx, std::string_view name, const value& v) {
   } else if (name == "ocsp_cache") {
     load_ocsp_cache(ctx, v);
   } else if (name == "mappings") {
-    o.mappings = load_mappings(ctx, v);
+    o.mappings = load_mappings(ctx, v, "$G");
   } else if (name == "system_account") {
     if (auto s = v.get<std::string>()) o.system_account = *s;
     else ctx.error(v, "system account name must be a string");

@@ -99,7 +99,7 @@ void load_account_field(load_context& ctx, const option_row& row, const std::str
   } else if (name == "exports") {
     out.exports = load_exports(ctx, v);
   } else if (name == "mappings") {
-    out.mappings = load_mappings(ctx, v);
+    out.mappings = load_mappings(ctx, v, out.name);
   } else if (name == "default_permissions") {
     out.default_permissions = load_permissions(ctx, v);
   } else if (name == "limits") {
@@ -177,7 +177,9 @@ void load_accounts(load_context& ctx, const value& v) {
     else if (!is_reserved(ctx, entry, name)) load_account(ctx, name, *account);
   }
   // Imports of a broken tree would be reported for what is broken elsewhere.
-  if (ctx.out.errors.empty()) check_accounts(ctx, v);
+  if (!ctx.out.errors.empty()) return;
+  fill_in_account_functions(ctx, v);
+  check_accounts(ctx, v);
 }
 
 } // namespace troupe::config

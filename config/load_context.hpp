@@ -90,10 +90,12 @@ void load_accounts(load_context& ctx, const value& v);
 /// Exports and imports of one account.
 std::vector<export_options> load_exports(load_context& ctx, const value& v);
 std::vector<import_options> load_imports(load_context& ctx, const value& v);
+/// Puts in what functions of accounts in exports and imports stand for; `at`: the accounts block.
+void fill_in_account_functions(load_context& ctx, const value& at);
 /// Whether imports find their exports and form no cycle; `at`: the accounts block.
 void check_accounts(load_context& ctx, const value& at);
-/// Subject mappings of one account, in the order of their sources.
-std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v);
+/// Subject mappings of one account, in the order of their sources, functions of accounts filled in.
+std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v, std::string_view account);
 /// The options of operator mode -> options.operators. False: it is none of them.
 bool load_operators(load_context& ctx, std::string_view name, const value& v);
 /// What an operator's claim says where the file is silent. After all options.

@@ -229,14 +229,6 @@ std::optional<import_options> load_import(load_context& ctx, const value& v) {
   return out;
 }
 
-/// {{account-hash()}} and its like would stand for a hash of an account's name, which nothing fills in
-/// yet. Whoever relies on it must not get the words themselves.
-bool has_account_function(load_context& ctx, const value& at, const std::string& subject) {
-  if (lower(subject).find("{{account-hash") == std::string::npos) return false;
-  ctx.error(at, "the functions of accounts in " + go_quote(subject) + " are not built yet");
-  return true;
-}
-
 } // namespace
 
 std::vector<export_options> load_exports(load_context& ctx, const value& v) {
@@ -247,8 +239,7 @@ std::vector<export_options> load_exports(load_context& ctx, const value& v) {
     return out;
   }
   for (auto& entry : *list)
-    if (auto one = load_export(ctx, entry); one && !has_account_function(ctx, entry, one->subject))
-      out.push_back(std::move(*one));
+    if (auto one = load_export(ctx, entry)) out.push_back(std::move(*one));
   return out;
 }
 
@@ -261,9 +252,7 @@ std::vector<import_options> load_imports(load_context& ctx, const value& v) {
   }
   for (auto& entry : *list) {
     auto one = load_import(ctx, entry);
-    if (!one || has_account_function(ctx, entry, one->subject) || has_account_function(ctx, entry, one->to)
-        || has_account_function(ctx, entry, one->prefix))
-      continue;
+    if (!one) continue;
     auto same = std::find_if(out.begin(), out.end(), [&](const import_options& other) {
       return one->service && other.service && other.to == one->to && other.account == one->account;
     });

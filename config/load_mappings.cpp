@@ -1,5 +1,6 @@
 // Subject mappings of an account: where messages to a subject go instead, by weight.
 #include "config/load_context.hpp"
+#include "protocol/subject/account_functions.hpp"
 #include "protocol/subject/mapping.hpp"
 #include "protocol/subject/subject.hpp"
 
@@ -70,18 +71,26 @@ std::optional<mapping_destination> load_destination(load_context& ctx, const val
   return out;
 }
 
-/// What is wrong with the destinations of a source together; empty: nothing.
-std::string check_destinations(const subject_mapping& mapping) {
+/// Puts in what functions of accounts stand for. What is wrong with the source and its destinations
+/// together; empty: nothing.
+std::string finish(subject_mapping& mapping, std::string_view account) {
+  auto source = fill_account_functions(mapping.source, {account});
+  if (!source) return source.error().context;
+  mapping.source = std::move(*source);
   std::vector<weighted_destination> list;
-  for (auto& d : mapping.destinations)
+  for (auto& d : mapping.destinations) {
+    auto subject = fill_account_functions(d.subject, {account});
+    if (!subject) return subject.error().context;
+    d.subject = std::move(*subject);
     list.push_back({d.subject, d.weight, d.cluster});
+  }
   auto ok = mapping_set{}.add(mapping.source, list);
   return ok ? std::string{} : ok.error().context;
 }
 
 } // namespace
 
-std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v) {
+std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v, std::string_view account) {
   std::vector<subject_mapping> out;
   auto m = ctx.block(v);
   if (!m) return out;
@@ -104,7 +113,7 @@ std::vector<subject_mapping> load_mappings(load_context& ctx, const value& v) {
     } else {
       continue;
     }
-    if (auto why = check_destinations(mapping); !why.empty())
+    if (auto why = finish(mapping, account); !why.empty())
       ctx.error(field, where + " : " + why);
     else out.push_back(std::move(mapping));
   }

@@ -1,10 +1,12 @@
 // Transforms: any text for source and destination is taken or refused; results are bounded; a
 // reversible transform leads back to the subject it came from; a mapping never selects what its
-// destinations do not give.
+// destinations do not give; a subject whose functions of accounts are filled in has as many tokens as
+// before, and nothing more to fill in.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "protocol/subject/account_functions.hpp"
 #include "protocol/subject/mapping.hpp"
 #include "protocol/subject/transform.hpp"
 
@@ -57,6 +59,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   check_reverse(source, destination, subject);
+  if (const auto filled = fill_account_functions(source, {"A", "B"})) {
+    require(num_tokens(*filled) == num_tokens(source));
+    require(fill_account_functions(*filled, {}).value() == *filled);
+  }
 
   mapping_set set;
   if (set.add(source, {{std::string(destination), 30, ""}, {"fixed", 20, "c"}})) {

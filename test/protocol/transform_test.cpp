@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/subject/account_functions.hpp"
 #include "protocol/subject/mapping.hpp"
 #include "protocol/subject/transform.hpp"
 #include "test/catch.hpp"
@@ -207,4 +208,41 @@ TEST_CASE("mapping: what is refused, with its text", "[subject][mapping]") {
   CHECK(set.add("a", {{"b", 60, "X"}, {"c", 60, "Y"}}));
   CHECK_FALSE(set.add("a", {{"", 100, ""}}));
   CHECK(set.size() == 1);
+}
+
+TEST_CASE("account functions: hashes of names, whole tokens only", "[subject][transform]") {
+  const account_names in_import{"ACC", "EXP"};
+  const auto filled = [&](std::string_view subject) { return fill_account_functions(subject, in_import).value(); };
+  CHECK(account_hash("ACC") == "jal3Zke2");
+  CHECK(account_hash("my.acc") == "SHsF9bV0");
+  CHECK(filled("foo.{{account-hash()}}.>") == "foo.jal3Zke2.>");
+  CHECK(filled("{{Account-Hash()}}") == "jal3Zke2");
+  CHECK(filled("foo.{{ account-hash ( ) }}") == "foo.jal3Zke2");
+  CHECK(filled("$JS.FC._.{{account-hash-import()}}.>") == "$JS.FC._.6bnb23H0.>");
+  CHECK(filled("{{account-hash()}}.{{wildcard(1)}}.{{account-hash-import()}}")
+        == "jal3Zke2.{{wildcard(1)}}.6bnb23H0");
+  for (const char* as_it_is : {"", "a", "a..b", ".", "a.*.>", "foo.{{accountHash()}}", "{{aCcount-hash()}}",
+                               "{{account-hash}}", "{{account-hash()}", "x{{account-hash()}}",
+                               "{{account-hash()}}x", "{{}}", "{{account-hash(}}", "{{wildcard(1)}}"}) {
+    CAPTURE(as_it_is);
+    CHECK(filled(as_it_is) == as_it_is);
+  }
+}
+
+TEST_CASE("account functions: what is refused, with its text", "[subject][transform]") {
+  const auto why = [](std::string_view subject, account_names names) {
+    return fill_account_functions(subject, names).error().context;
+  };
+  for (const char* token : {"{{account-hash(a,b)}}", "{{account-hash(OTHER)}}", "{{account-hash-import(a)}}",
+                            "{{account-hash-leaf-remote(a)}}", "{{account-hash(,)}}"}) {
+    CAPTURE(token);
+    CHECK(why("a." + std::string(token), {"ACC", "EXP"})
+          == "invalid mapping destination: too many arguments passed to the function in " + std::string(token));
+  }
+  for (const char* token : {"{{account-hash-import()}}", "{{account-hash-leaf-remote()}}"}) {
+    CAPTURE(token);
+    CHECK(why(token, {"ACC"})
+          == "invalid mapping destination: function is not available in this context in " + std::string(token));
+  }
+  CHECK_FALSE(fill_account_functions("{{account-hash()}}", {}));
 }

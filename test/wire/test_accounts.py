@@ -412,6 +412,40 @@ class Mappings(Base):
         c.send(pub("other")).expect("-ERR 'Permissions Violation for Publish to \"other\"'\r\n").fence()
 
 
+class Functions(Base):
+    """Hashes of accounts' names in subjects."""
+
+    A, B = "NUmM6cRx", "b2oh2L6w"
+    config = """accounts {
+      A { users: [{user: a, password: p}], exports: [
+          {stream: "events.{{account-hash()}}.>"}
+          {service: "req.{{account-hash()}}.*"}
+      ]}
+      B { users: [{user: b, password: p}], mappings: {"m.{{account-hash()}}": "n.{{account-hash()}}"}, imports: [
+          {stream: {account: A, subject: "events.{{account-hash-import()}}.>"}, prefix: "from.{{account-hash()}}"}
+          {service: {account: A, subject: "req.{{account-hash-import()}}.*"}, to: "svc.{{ Account-Hash( ) }}.*"}
+      ]}
+    }
+    """
+
+    def test_functions_of_accounts(self):
+        a, b = self.user("a"), self.user("b")
+        a.send(f"SUB req.{self.A}.* 1\r\n").fence()
+        b.send(f"SUB from.{self.B}.> 1\r\nSUB n.* 2\r\n").fence()
+        a.send(pub(f"events.{self.A}.x.y", "1") + pub(f"events.{self.B}.x", "2")).fence()
+        b.expect(msg(f"from.{self.B}.events.{self.A}.x.y", 1, "1"))
+        b.send(pub(f"m.{self.B}", "3")).expect(msg(f"n.{self.B}", 2, "3"))
+        b.send(pub(f"svc.{self.B}.one", "4", "back")).fence()
+        self.assertEqual(self.request(a.read_op())[::3], (f"req.{self.A}.one", "4"))
+
+    def test_permissions_are_taken_as_they_are(self):
+        server = self.start(config="""accounts { A { users: [{user: a, password: p,
+            permissions: {publish: ["ok.{{account-hash()}}"]}}] } }\n""")
+        a = self.user("a", server)
+        a.send(pub("ok.{{account-hash()}}", "1")).fence()
+        a.send(pub(f"ok.{self.A}")).expect(f"-ERR 'Permissions Violation for Publish to \"ok.{self.A}\"'\r\n")
+
+
 class Reload(Base):
     def test_imports_come_and_go(self):
         a = "A { users: [{user: a, password: p}], exports: [{stream: s}, {service: q}] }"
