@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "actors/observe/logger.hpp"
+#include "http/judged_handshake.hpp"
 
 namespace troupe::http {
 
@@ -57,14 +58,13 @@ struct session_list {
 };
 
 using plain_stream = beast::tcp_stream;
-using tls_stream = asio::ssl::stream<beast::tcp_stream>;
 
 /// One connection. Lives as long as an operation is under way.
 template <class Stream>
 class session final : public session_base, public std::enable_shared_from_this<session<Stream>> {
 public:
   session(Stream stream, const monitor_server::handler& handle, const monitor_config& limits,
-          session_list& peers, tls_context_ptr tls)
+          session_list& peers, tls_context_ptr tls = nullptr)
       : tls_(std::move(tls)), stream_(std::move(stream)), handle_(handle), limits_(limits),
         peers_(peers), place_(peers.all.insert(peers.all.end(), this)), deadline_(stream_.get_executor()) {}
   ~session() override {
@@ -72,17 +72,16 @@ public:
     peers_.all.erase(place_);
   }
 
-  void run() {
-    if constexpr (std::is_same_v<Stream, tls_stream>) {
-      lowest().expires_after(limits_.request_timeout);
-      stream_.async_handshake(asio::ssl::stream_base::server,
-                              [self = this->shared_from_this()](error_code ec) {
-                                ec ? self->close() : self->read_first();
-                              });
-    } else {
-      read_first();
-    }
+  void shake_hands() {
+    lowest().expires_after(limits_.request_timeout);
+    stream_.async_handshake(asio::ssl::stream_base::server,
+                            [self = this->shared_from_this()](error_code ec) {
+                              ec ? self->close() : self->run();
+                            });
   }
+
+  /// Once there is nothing between it and the requests.
+  void run() { read_first(); }
 
   void close() override {
     error_code ignored;
@@ -211,7 +210,15 @@ private:
 
 struct monitor_server::impl {
   impl(monitor_config c, handler h)
-      : config(std::move(c)), answer(std::move(h)), acceptor(context), retry(context) {}
+      : config(std::move(c)),
+        answer(std::move(h)),
+        judged(context, config.connections_max,
+               [this](tls_stream stream, tls_context_ptr tls) {
+                 std::make_shared<session<tls_stream>>(std::move(stream), answer, config, sessions, std::move(tls))
+                   ->run();
+               }),
+        acceptor(context),
+        retry(context) {}
 
   result<void> listen();
   void accept();
@@ -222,6 +229,7 @@ struct monitor_server::impl {
   handler answer;
   session_list sessions; // outlives the context, whose handlers own the sessions
   asio::io_context context{1};
+  judged_handshakes judged;
   tcp::acceptor acceptor;
   asio::steady_timer retry;
   std::thread thread;
@@ -294,18 +302,17 @@ void monitor_server::impl::admit(tcp::socket socket) {
     if (all.size() >= config.connections_max * 2) return;
   }
   if (!config.tls) {
-    std::make_shared<session<plain_stream>>(plain_stream(std::move(socket)), answer, config,
-                                            sessions, nullptr)
-        ->run();
+    std::make_shared<session<plain_stream>>(plain_stream(std::move(socket)), answer, config, sessions)->run();
     return;
   }
   auto tls = config.tls();
   if (!tls) return; // the socket closes
+  if (tls->judges_peers()) return judged.begin(std::move(socket), std::move(tls), config.request_timeout);
   ::SSL_CTX_up_ref(tls->get());
   asio::ssl::context shared(tls->get()); // takes the reference; the stream takes one of its own
   std::make_shared<session<tls_stream>>(tls_stream(plain_stream(std::move(socket)), shared), answer,
                                         config, sessions, tls)
-      ->run();
+      ->shake_hands();
 }
 
 monitor_server::monitor_server(monitor_config config, pages& from) {
@@ -334,6 +341,7 @@ void monitor_server::stop() {
     error_code ignored;
     impl_->acceptor.close(ignored);
     impl_->retry.cancel();
+    impl_->judged.close_all();
     for (auto s : impl_->sessions.all)
       s->close();
   });

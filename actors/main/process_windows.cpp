@@ -8,16 +8,16 @@ namespace troupe {
 
 namespace {
 
-/// What an https port needs; nullptr without one.
-result<tls_context_ptr> monitor_tls(const config::server_options& o) {
-  if (o.https_port == 0) return tls_context_ptr();
+/// What https needs is there.
+result<void> check_monitor(const config::server_options& o) {
+  if (o.https_port == 0) return {};
   if (o.http_port != 0)
     return error{errc::malformed, "Can't start monitoring: can't specify both HTTP ("
                                       + std::to_string(o.http_port) + ") and HTTPs ("
                                       + std::to_string(o.https_port) + ") ports"};
   if (!o.tls)
     return error{errc::malformed, "Can't start monitoring: TLS cert and key required for HTTPS"};
-  return make_tls_context(*o.tls, tls_purpose::monitoring);
+  return {};
 }
 
 bool same_address(const http::monitor_config& a, const http::monitor_config& b) {
@@ -33,10 +33,7 @@ http::monitor_config process_windows::monitor_config_of(const config::server_opt
   mc.base_path = o.http_base_path;
   mc.on_failure = [bridge = &bridge_](const std::string& why) { bridge->note_failure(why); };
   if (o.https_port != 0)
-    mc.tls = [slot = tls_] {
-      std::lock_guard lock(slot->mutex);
-      return slot->now;
-    };
+    mc.tls = [this] { return node_.context().policy()->monitor_tls; };
   return mc;
 }
 
@@ -82,9 +79,7 @@ result<void> process_windows::open(const config::server_options& o) {
   if (!o.pid_file.empty())
     if (auto ok = write_pid_file(o.pid_file); !ok) return ok.error();
   if (auto ok = open_profiler(o); !ok) return ok;
-  auto tls = monitor_tls(o);
-  if (!tls) return tls.error();
-  tls_->now = std::move(*tls);
+  if (auto ok = check_monitor(o); !ok) return ok;
   const http::monitor_config config = monitor_config_of(o);
   auto fresh = open_monitor(config);
   if (!fresh) return fresh.error();
@@ -110,8 +105,7 @@ void process_windows::write_ports_file(const config::server_options& o) {
 
 result<std::function<void()>> process_windows::prepare(const reload_plan& plan) {
   std::lock_guard lock(mutex_);
-  auto tls = monitor_tls(plan.options);
-  if (!tls) return tls.error();
+  if (auto ok = check_monitor(plan.options); !ok) return ok.error();
   const http::monitor_config config = monitor_config_of(plan.options);
   const bool moved = !same_address(config, config_);
   const bool replace = moved || config.base_path != config_.base_path;
@@ -124,13 +118,8 @@ result<std::function<void()>> process_windows::prepare(const reload_plan& plan) 
     if (!opened) return opened.error();
     *fresh = std::move(*opened);
   }
-  return std::function<void()>([this, plan, fresh, config, replace, tls = std::move(*tls)] {
-    {
-      std::lock_guard lock(tls_->mutex);
-      tls_->now = tls;
-    }
-    commit(plan, std::move(*fresh), config, replace);
-  });
+  return std::function<void()>(
+    [this, plan, fresh, config, replace] { commit(plan, std::move(*fresh), config, replace); });
 }
 
 void process_windows::commit(const reload_plan& plan, monitor_ptr fresh,

@@ -49,12 +49,6 @@ private:
   std::mutex mutex_;
   monitor_bridge bridge_;
   http::pages pages_;
-  /// The certificate of https connections to come; the monitor's thread reads, a reload writes.
-  struct tls_slot {
-    std::mutex mutex;
-    tls_context_ptr now;
-  };
-  std::shared_ptr<tls_slot> tls_ = std::make_shared<tls_slot>();
   http::monitor_config config_;  // of monitor_
   monitor_ptr monitor_;          // nullptr: none
   http::profiles profiles_{pages_};

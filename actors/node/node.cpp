@@ -110,6 +110,7 @@ struct node::parts {
   std::unique_ptr<caf::actor_system> system;
   std::shared_ptr<operator_accounts> operators;  // of operator mode
   std::shared_ptr<claims_requests> claims;       // its resolver's part in the system account
+  std::shared_ptr<activation_watch> activations; // what accounts took over from each other by tokens
   std::shared_ptr<session_renewal> renewals = std::make_shared<session_renewal>();
   system_hooks system_account_hooks;
   custom_authentication custom;
@@ -187,8 +188,15 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
     [&](const config::server_options& own) { return make_authenticator(own, *policy); });
   if (!websocket) return websocket.error();
   policy->websocket = std::move(*websocket);
+  if (options.tls && options.https_port != 0) {
+    // As in the NATS server: browsers show no certificate, unless clients' are checked by OCSP somewhere.
+    const auto purpose = policy->judges_peers() ? tls_purpose::clients : tls_purpose::monitoring;
+    auto tls = make_tls_context(*options.tls, purpose, peers);
+    if (!tls) return tls.error();
+    policy->monitor_tls = std::move(*tls);
+  }
   auto staples = staple_watch::prepare(
-    options, {policy->tls, policy->websocket ? policy->websocket->tls : nullptr});
+    options, {policy->tls, policy->websocket ? policy->websocket->tls : nullptr, policy->monitor_tls});
   if (!staples) return staples.error();
   policy->staples = std::move(*staples);
   return node_policy_ptr(std::move(policy));
@@ -231,6 +239,7 @@ result<void> node::parts::build_context() {
     auto made = make_operator_accounts(options, context, renewals);
     if (!made) return made.error();
     operators = std::move(made->accounts);
+    activations = std::move(made->activations);
     claims = std::move(made->claims);
   }
   auto policy = make_policy(options, {port, websocket_port});
@@ -284,9 +293,7 @@ std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
 /// The certificates of the policy that is in force now are watched, those of the one before no more;
 /// and what is known of clients' is kept as it says.
 void node::parts::watch_certificates(const node_policy& policy) {
-  auto judges = [](const tls_context_ptr& tls) { return tls && tls->judges_peers(); };
-  if (judges(policy.tls) || (policy.websocket && judges(policy.websocket->tls)))
-    peers->obey(policy.options->ocsp_cache);
+  if (policy.judges_peers()) peers->obey(policy.options->ocsp_cache);
   if (staples) staples->stop();
   staples = policy.staples;
   if (staples) staples->start([root = root] { caf::anon_send(root, signal_event{SIGINT}); });
@@ -453,6 +460,7 @@ int node::wait() { return p_->stopped.get_future().get(); }
 void node::finish() {
   if (!p_->started) return;
   p_->renewals->close();
+  if (p_->activations) p_->activations->stop();
   if (p_->operators) p_->operators->stop();
   if (p_->system_account) p_->system_account->close();
   p_->hubs.clear();

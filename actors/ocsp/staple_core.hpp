@@ -30,6 +30,33 @@ result<void> in_force(const ocsp_answer& answer, wall_moment now);
 /// minutes if it has ended; a second at least.
 std::chrono::nanoseconds next_question(const ocsp_answer& answer, wall_moment now);
 
+/// Of the calendar, by which answers end, and of a clock that nobody sets, by which questions wait.
+struct staple_moment {
+  wall_moment wall{};
+  std::chrono::nanoseconds steady{};
+};
+
+/// When the responder of one certificate is asked again.
+class staple_schedule {
+public:
+  /// How long until the next question, for the log. A question without an answer leaves the last one
+  /// to go by.
+  std::chrono::nanoseconds answered(const ocsp_answer& answer, const staple_moment& now);
+  std::chrono::nanoseconds failed(const staple_moment& now);
+
+  /// `wanted`: a handshake has found no answer that is in its time, so one is asked for sooner.
+  bool asks(const staple_moment& now, bool wanted) const;
+  /// Until it has to be asked whether it asks.
+  std::chrono::nanoseconds sleeps(const staple_moment& now) const;
+
+private:
+  bool ended(const staple_moment& now) const { return last_.next_update && *last_.next_update <= now.wall; }
+  std::chrono::nanoseconds wait(const staple_moment& now);
+
+  ocsp_answer last_;
+  std::chrono::nanoseconds due_{}, last_try_{};
+};
+
 /// "good, next update <time>" and the like, for the log.
 std::string describe_next_update(const ocsp_answer& answer);
 

@@ -23,14 +23,9 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
-using steady = std::chrono::steady_clock;
-
-/// While a handshake may be waiting for an answer, one is looked for so often.
-constexpr auto look_for_wishes_every = 200ms;
-constexpr auto least_between_wishes = 2s;
-
 error bad(std::string text) { return {errc::malformed, std::move(text)}; }
 wall_moment wall_clock() { return std::chrono::system_clock::now(); }
+staple_moment moment_of_now() { return {wall_clock(), std::chrono::steady_clock::now().time_since_epoch()}; }
 wall_seconds whole_seconds(wall_moment t) { return std::chrono::floor<std::chrono::seconds>(t); }
 
 /// Who issued the first certificate, by a chain to a trusted one.
@@ -92,11 +87,27 @@ result<std::string> read_small_file(const std::string& path, size_t most) {
 struct staple_watch::watched {
   std::string cert_file;
   x509_ptr cert, issuer;
-  std::shared_ptr<staple_slot> slot;
+  std::vector<std::shared_ptr<staple_slot>> slots;  // of each context that shows it
   std::string key;  // its name in the store
   bool ends_node = false;
-  ocsp_answer last;
-  steady::time_point due{}, last_try{};
+  staple_schedule schedule;
+  staple shown;
+
+  void show_in(std::shared_ptr<staple_slot> slot) {
+    slot->put(shown);
+    slot->require();
+    slots.push_back(std::move(slot));
+  }
+  void show(staple fresh) {
+    shown = std::move(fresh);
+    for (const auto& slot : slots) slot->put(shown);
+  }
+  /// Whether a handshake has found none in its time.
+  bool take_wanted() {
+    bool any = false;
+    for (const auto& slot : slots) any = slot->take_wanted() || any;
+    return any;
+  }
 };
 
 staple_watch::staple_watch(const config::server_options& options) : urls_(options.ocsp.urls) {
@@ -131,15 +142,21 @@ result<void> staple_watch::take_up(const tls_context& context, const own_certifi
     if (!std::filesystem::is_directory(folder_, ec))
       return error{errc::unavailable, "could not create OCSP storage directory - " + folder_};
   }
+  X509* cert = own.chain.certs[0].get();
+  const std::string key = certificate_sha256(cert);
+  for (auto& known : watched_) {
+    if (known->key != key) continue;
+    known->show_in(own.staple);
+    return {};
+  }
   auto w = std::make_unique<watched>();
   w->cert_file = own.cert_file;
-  X509_up_ref(own.chain.certs[0].get());
-  w->cert.reset(own.chain.certs[0].get());
+  w->key = key;
+  X509_up_ref(cert);
+  w->cert.reset(cert);
   auto issuer = issuer_of(own.chain, context.options().ca_file);
   if (!issuer) return issuer.error();
   w->issuer = std::move(*issuer);
-  w->slot = own.staple;
-  w->key = certificate_sha256(w->cert.get());
   w->ends_node = ends_node;
   auto answer = stored(*w);
   if (!answer) answer = ask(*w);
@@ -149,9 +166,8 @@ result<void> staple_watch::take_up(const tls_context& context, const own_certifi
   if (answer->status != ocsp_status::good && ends_node)
     return error{errc::unavailable, "found existing OCSP status for certificate at '"
                                       + own.cert_file + "': " + std::string(to_text(answer->status))};
-  own.staple->require();
-  const auto pause = next_question(*answer, wall_clock());
-  w->due = steady::now() + pause;
+  w->show_in(own.staple);
+  const auto pause = w->schedule.answered(*answer, moment_of_now());
   if (answer->status == ocsp_status::good)
     log::info("Found OCSP status for Client certificate at '{}': good, next update {}, checking "
               "again in {}",
@@ -174,8 +190,7 @@ result<ocsp_answer> staple_watch::accept(watched& w, std::string der) {
   auto answer = read_ocsp_answer(der, w.cert.get(), w.issuer.get(), whole_seconds(now));
   if (!answer) return answer;
   if (auto ok = in_force(*answer, now); !ok) return ok.error();
-  w.last = *answer;
-  w.slot->put({std::move(der), answer->next_update});
+  w.show({std::move(der), answer->next_update});
   return answer;
 }
 
@@ -209,7 +224,6 @@ result<std::string> staple_watch::question_to(const watched&, std::string url,
 }
 
 result<ocsp_answer> staple_watch::ask(watched& w) {
-  w.last_try = steady::now();
   auto question = ocsp_question(w.cert.get(), w.issuer.get());
   if (!question) return question.error();
   const std::vector<std::string> urls = urls_.empty() ? ocsp_responders(w.cert.get()) : urls_;
@@ -276,25 +290,21 @@ void staple_watch::stop() {
 
 void staple_watch::run() {
   while (!stopping_) {
-    const auto now = steady::now();
-    auto until = now + 24h;
+    std::chrono::nanoseconds pause = 24h;
     for (auto& w : watched_) {
-      const bool ended = w->last.next_update && *w->last.next_update <= wall_clock();
-      const bool wanted = ended && w->slot->take_wanted() && now - w->last_try > least_between_wishes;
-      if (w->due <= now || wanted)
-        if (!look_again(*w)) return end_node_();
-      until = std::min({until, w->due, ended ? now + look_for_wishes_every : until});
+      if (w->schedule.asks(moment_of_now(), w->take_wanted()) && !look_again(*w)) return end_node_();
+      pause = std::min(pause, w->schedule.sleeps(moment_of_now()));
     }
     std::unique_lock lock(mutex_);
-    wake_.wait_until(lock, until, [this] { return stopping_.load(); });
+    wake_.wait_for(lock, pause, [this] { return stopping_.load(); });
   }
 }
 
 bool staple_watch::look_again(watched& w) {
   auto answer = ask(w);
   if (stopping_) return true;
-  const auto pause = next_question(answer ? *answer : w.last, wall_clock());
-  w.due = steady::now() + pause;
+  const staple_moment now = moment_of_now();
+  const auto pause = answer ? w.schedule.answered(*answer, now) : w.schedule.failed(now);
   if (!answer) {
     log::error("Bad OCSP status update for certificate '{}': {}, trying again in {}", w.cert_file,
                answer.error().context, go_duration_text(pause.count()));

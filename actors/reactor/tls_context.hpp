@@ -24,8 +24,8 @@
 
 namespace troupe {
 
-/// Who connects: clients of the protocol, or a browser that looks at the monitoring pages and is
-/// never asked for a certificate.
+/// Who connects: clients, or somebody who looks at the monitoring pages and is asked for no
+/// certificate.
 enum class tls_purpose : uint8_t { clients, monitoring };
 
 /// At most `limit` handshakes a second over all reactors; whoever comes beyond is counted.

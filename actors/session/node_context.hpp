@@ -36,11 +36,17 @@ struct node_policy {
   std::shared_ptr<const authenticator> auth;
   tls_context_ptr tls;         // of clients; nullptr: they come without
   std::shared_ptr<const websocket_policy> websocket;  // nullptr: no such listener
+  tls_context_ptr monitor_tls;  // of HTTPS for the monitoring pages; nullptr: they have none
   std::shared_ptr<staple_watch> staples;  // of the certificates above; nullptr: none is stapled
   std::shared_ptr<peer_verifier> peers;   // whom tls blocks with ocsp_peer ask about clients
   std::string system_account;  // empty: there is none
   int64_t max_connections = default_max_connections;  // -1: no limit
   observe::wall_time loaded = observe::wall_now();    // when its configuration was read
+
+  /// Whether some block has clients' certificates checked by OCSP.
+  bool judges_peers() const {
+    return (tls && tls->judges_peers()) || (websocket && websocket->tls && websocket->tls->judges_peers());
+  }
 
   // What depends on where a client came in.
   const websocket_policy* for_websocket(listener_kind kind) const {

@@ -1,13 +1,16 @@
-"""Monitoring over HTTPS: the certificate of the clients' port, none asked of a browser, renewed by a reload."""
+"""Monitoring over HTTPS: the certificate of the clients' port and its staple, renewed by a reload; none asked of a browser,
+unless clients' are checked by OCSP."""
 
 import http.client
 import json
 import socket
 import ssl
+import threading
 import unittest
 
 from harness import WireCase, run_binary, wait_until
 from harness.certificates import client_context
+from harness.ocsp import REVOKED, Responder, serial_of, stapled
 from harness.tls_case import CA, SERVER, tls
 
 
@@ -70,6 +73,75 @@ class Https(WireCase):
         wait_until(lambda: serial() != before, "the new certificate")
         self.server.reload(self.config)
         wait_until(lambda: serial() == before, "the old certificate")
+
+
+class Ocsp(WireCase):
+    serve = False
+    HTTPS = "https: '127.0.0.1:-1'\n"
+
+    def responder(self):
+        one = Responder(CA)
+        self.addCleanup(one.close)
+        return one
+
+    def test_it_is_stapled(self):
+        responder = self.responder()
+        certificate = CA.issue("stapled", extensions=responder.extension)
+        config = self.HTTPS + tls(f'ca_file: "{CA.file}"', "handshake_first: true", certificate=certificate)
+        server = self.start(config=config + "ocsp { mode: always }\n")
+        for port in (server.port, server.monitor_port):
+            self.assertIn("Cert Status: good", stapled(port, CA))
+        server = self.start(config=config)
+        self.assertEqual(stapled(server.monitor_port, CA), "")
+
+    def asking(self):
+        return self.start(config=self.HTTPS + tls(f'ca_file: "{CA.file}"', "verify: true, timeout: 5",
+                                                  "ocsp_peer: { verify: true, ca_timeout: 3 }"))
+
+    def client(self, responder, name):
+        return CA.issue(name, usage="clientAuth", extensions=responder.extension)
+
+    def get(self, server, certificate=None, **options):
+        c = http.client.HTTPSConnection("127.0.0.1", server.monitor_port, timeout=10,
+                                        context=client_context(CA, certificate, **options))
+        self.addCleanup(c.close)
+        c.request("GET", "/varz")
+        r = c.getresponse()
+        r.read()
+        return r.status
+
+    def test_certificates_are_asked_for_where_clients_are_checked(self):
+        responder, server = self.responder(), self.asking()
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            with self.subTest(version=version):
+                good, revoked = self.client(responder, "good"), self.client(responder, "revoked")
+                responder.status[serial_of(revoked)] = REVOKED
+                self.assertEqual(self.get(server, good, version=version), 200)
+                for certificate in (None, revoked):
+                    with self.assertRaises(OSError):
+                        self.get(server, certificate, version=version)
+
+    def test_a_slow_responder_holds_up_nobody_else(self):
+        slow, quick, server = self.responder(), self.responder(), self.asking()
+        slow.hold = threading.Event()
+        waits = client_context(CA, self.client(slow, "waits"), version=ssl.TLSVersion.TLSv1_3)
+        raw = socket.create_connection(("127.0.0.1", server.monitor_port), timeout=10)
+        self.addCleanup(raw.close)
+        with waits.wrap_socket(raw, server_hostname="localhost") as s:
+            s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            wait_until(lambda: slow.count() == 1, "the question")
+            for _ in range(3):
+                self.assertEqual(self.get(server, self.client(quick, "quick")), 200)
+            slow.hold.set()
+            self.assertIn(b"200 OK", s.recv(4096))
+
+    def test_whoever_leaves_in_the_middle(self):
+        responder, server = self.responder(), self.asking()
+        hello = bytes.fromhex("1603010005") + b"\x01\x00\x00\x01\x00"
+        for data in (b"", b"\x16", b"\x16\x03\x01\xff\xff", b"GET / HTTP/1.1\r\n\r\n", hello, hello[:7], hello * 3):
+            with socket.create_connection(("127.0.0.1", server.monitor_port), timeout=10) as s:
+                s.sendall(data)
+        self.assertEqual(self.get(server, self.client(responder, "later")), 200)
 
 
 class Refusals(unittest.TestCase):
