@@ -116,6 +116,10 @@ void load_field(load_context& ctx, std::string_view name, const value& v) {
     load_headers(ctx, v);
   } else if (name == "tls") {
     o.tls = load_tls(ctx, v);
+    // Nor has it any in the NATS server, which says nothing.
+    if (o.tls && o.tls->connection_rate_limit > 0)
+      ctx.out.notices.push_back(
+        {v.at, "\"connection_rate_limit\" has no effect in the tls block of websocket, only in that of clients"});
   } else {
     load_address(ctx, name, v);
   }

@@ -5,6 +5,7 @@ import unittest
 
 from harness import connect_line, msg, pub
 from harness.certificates import client_context
+from harness.server import is_troupe
 from harness.tls_case import CA, CLIENT, tls
 from harness.websocket import CLOSE, WebSocketCase, frame, request
 
@@ -64,6 +65,16 @@ class Secure(SecureCase):
         c.fence()
         d = self.wss(s)
         self.assertIn((("commonName", "other"),), d.sock.getpeercert()["subject"])
+
+
+class RateLimit(SecureCase):
+    no_tls = tls("connection_rate_limit: 1")
+
+    def test_it_is_that_of_the_clients_port_alone(self):
+        for _ in range(10):
+            self.wss().connect().fence()
+        if is_troupe(self.server.binary):
+            self.server.wait_log('"connection_rate_limit" has no effect in the tls block of websocket')
 
 
 class SameOrigin(SecureCase):
