@@ -18,10 +18,12 @@
 #include "protocol/auth/distinguished_name.hpp"
 #include "protocol/client/connect.hpp"
 #include "protocol/client/error_text.hpp"
+#include "protocol/limits.hpp"
 
 namespace troupe {
 
 class permission_set;
+struct operator_account;
 
 /// What is known about a connection when it logs in.
 struct login_request {
@@ -50,9 +52,12 @@ struct user_rules {
   /// Tells whether the configured secret changed; not the secret itself.
   std::string secret_digest;
   // Operator mode and callout:
-  std::string jwt, issuer_key, name_tag;
+  std::string jwt, name_tag;
+  std::string issuer_key;  // a signing key of the account; empty: the account itself
+  /// The account as it was when the user was looked at.
+  std::shared_ptr<const operator_account> as_of;
   std::vector<std::string> tags;
-  std::optional<int64_t> max_subscriptions, max_payload;
+  int64_t max_subscriptions = no_limit, max_payload = no_limit;  // its own; the account's may be narrower
   int64_t issued_at_s = 0;
   /// Wall clock seconds at which the session ends; 0: never. For the user, and for its account.
   int64_t expires_at_s = 0, account_expires_at_s = 0;

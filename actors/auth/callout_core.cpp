@@ -206,18 +206,14 @@ user_rules_ptr with_callout_denies(const user_rules& rules, callout_part part) {
 
 namespace {
 
-/// What of an account of the configuration concerns a user that a service puts there.
-struct known_account {
-  std::optional<config::permissions> default_permissions;
-  config::account_limits limits;
-};
-using known_accounts = std::map<std::string, known_account>;
+/// The accounts of the configuration, with what users get there who are given no permissions.
+using known_accounts = std::map<std::string, std::optional<config::permissions>>;
 
 known_accounts accounts_of(const config::server_options& o, const std::string& system_account) {
   known_accounts out{{"$G", {}}};
-  if (!system_account.empty()) out.emplace(system_account, known_account{});
+  if (!system_account.empty()) out.emplace(system_account, std::nullopt);
   for (const config::account_options& a : o.accounts)
-    out[a.name] = {a.default_permissions, a.limits};
+    out[a.name] = a.default_permissions;
   return out;
 }
 
@@ -282,9 +278,7 @@ public:
       return auth_decision::refuse("authorized user " + here + " not allowed to use connection type");
     auto ends = session_end(user, login.host, now_s_(), zones_);
     if (!ends) return auth_decision::refuse("authorized user " + here + ": " + ends.error().context);
-    const config::account_limits& limits = target->second.limits;
-    auto rules = rules_of(user, *ends, target->second.default_permissions,
-                          limits.max_subscriptions, limits.max_payload);
+    auto rules = rules_of(user, *ends, target->second);
     rules->account = target->first;
     rules->by_callout = true;
     rules->secret_digest = digest;

@@ -27,10 +27,11 @@ claims_answer claims_requests::update(const std::string& jwt, const std::optiona
   if (trust->strict_operator && claims->data.issuer == trust->operator_key)
     return claims_answer::failed(subject, failed, "operator requires issuer to be a signing key");
   if (!is_full() && !accounts_->find(subject)) return {subject, words("skipped"), {}};
+  const char* invalid = is_cache_ ? "jwt update cache validation failed" : "jwt validation failed";
   if (const claim_faults faults = check_claims(*claims, accounts_->environment().now_s()); !faults.empty())
-    return claims_answer::failed(
-      subject, is_cache_ ? "jwt update cache validation failed" : "jwt validation failed",
-      "validation errors: [" + faults.front() + "]");
+    return claims_answer::failed(subject, invalid, "validation errors: [" + faults.front() + "]");
+  if (auto mappings = check_mappings(*claims); !mappings)
+    return claims_answer::failed(subject, invalid, mappings.error().context);
   if (!trust->trusts(claims->data.issuer))
     return claims_answer::failed(subject, failed, "jwt not signed by a trusted operator");
   return put(jwt, subject);

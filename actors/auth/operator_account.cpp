@@ -4,6 +4,9 @@
 
 #include "protocol/auth/claims_check.hpp"
 #include "protocol/auth/jwt.hpp"
+#include "protocol/client/go_quote.hpp"
+#include "protocol/subject/account_functions.hpp"
+#include "protocol/subject/mapping.hpp"
 #include "protocol/subject/subject.hpp"
 
 namespace troupe {
@@ -14,15 +17,24 @@ using std::chrono::nanoseconds;
 
 const claim_export* export_of(const operator_account& exporter, const claim_import& wanted,
                               const std::string& subject) {
-  for (const claim_export& e : exporter.claims.exports)
-    if (e.kind == wanted.kind && is_subset_match(subject, e.subject)) return &e;
+  for (const claim_export& e : exporter.claims.exports) {
+    if (e.kind != wanted.kind) continue;
+    const auto offered = fill_account_functions(e.subject, {exporter.key()});
+    if (offered && is_subset_match(subject, *offered)) return &e;
+  }
   return nullptr;
 }
 
-config::export_options to_export(const claim_export& e) {
+const char* kind_text(claim_export_kind kind) {
+  return kind == claim_export_kind::service ? "service" : "stream";
+}
+
+result<config::export_options> to_export(const operator_account& account, const claim_export& e) {
   config::export_options out;
   out.service = e.kind == claim_export_kind::service;
-  out.subject = e.subject;
+  auto subject = fill_account_functions(e.subject, {account.key()});
+  if (!subject) return subject.error();
+  out.subject = std::move(*subject);
   if (e.response_type == "Stream") out.response = config::response_type::stream;
   if (e.response_type == "Chunked") out.response = config::response_type::chunked;
   out.threshold = nanoseconds(e.response_threshold_ns);
@@ -34,7 +46,7 @@ config::export_options to_export(const claim_export& e) {
   return out;
 }
 
-config::import_options to_import(const claim_import& i) {
+result<config::import_options> to_import(const operator_account& account, const claim_import& i) {
   config::import_options out;
   out.service = i.kind == claim_export_kind::service;
   out.account = i.account;
@@ -50,6 +62,23 @@ config::import_options to_import(const claim_import& i) {
   } else {
     out.prefix = i.to;
   }
+  for (std::string* subject : {&out.subject, &out.to, &out.prefix}) {
+    auto filled = fill_account_functions(*subject, {account.key(), i.account});
+    if (!filled) return filled.error();
+    *subject = std::move(*filled);
+  }
+  return out;
+}
+
+result<config::subject_mapping> to_mapping(const operator_account& account, const claim_mapping& m) {
+  auto source = fill_account_functions(m.first, {account.key()});
+  if (!source) return source.error();
+  config::subject_mapping out{std::move(*source), {}};
+  for (const claim_mapping_destination& d : m.second) {
+    auto subject = fill_account_functions(d.subject, {account.key()});
+    if (!subject) return subject.error();
+    out.destinations.push_back({std::move(*subject), d.effective_weight(), d.cluster});
+  }
   return out;
 }
 
@@ -57,15 +86,16 @@ config::account_limits to_limits(const account_claim_limits& l) {
   return {l.connections, l.subscriptions, l.payload, l.leafnodes};
 }
 
-/// Why the import must not be, if so.
-result<void> check_import_allowed(const claim_import& i, const config::import_options& as_option,
+/// The second at which it must not be any more, 0: never. Errors: why it must not be.
+result<int64_t> check_import_allowed(const claim_import& i, const result<config::import_options>& as_option,
                                   const operator_account& importer,
                                   const operator_account_ptr& exporter, int64_t now_s) {
+  if (!as_option) return as_option.error();
   const auto refuse = [](const char* why) { return error{errc::unauthorized, why}; };
   if (!exporter) return refuse("the exporting account is not to be had");
-  const claim_export* offered = export_of(*exporter, i, as_option.subject);
+  const claim_export* offered = export_of(*exporter, i, as_option->subject);
   if (!offered) return refuse("the account does not export it");
-  if (!offered->token_required || offered->account_token_position > 0) return {};
+  if (!offered->token_required || offered->account_token_position > 0) return int64_t{0};
   return check_activation(i, importer.key(), exporter->claims, offered->revocations, now_s);
 }
 
@@ -110,6 +140,27 @@ std::optional<config::permissions> to_permissions(const claim_permissions& claim
   return out;
 }
 
+result<void> check_mappings(const account_claims& claims) {
+  const auto refuse = [](const std::string& what, const error& why) {
+    return error{errc::malformed, "mapping " + what + ": " + why.context};
+  };
+  const account_names names{claims.data.subject};
+  for (const auto& [given, destinations] : claims.mappings) {
+    const auto source = fill_account_functions(given, names);
+    if (!source) return refuse(go_quote(given), source.error());
+    std::vector<weighted_destination> list;
+    for (const claim_mapping_destination& d : destinations) {
+      auto subject = fill_account_functions(d.subject, names);
+      auto valid = subject ? validate_mapping(*source, *subject) : subject.error();
+      if (!valid)
+        return refuse(go_quote(*source) + " -> " + go_quote(subject ? *subject : d.subject), valid.error());
+      list.push_back({std::move(*subject), d.effective_weight(), d.cluster});
+    }
+    if (auto fits = mapping_set{}.add(*source, list); !fits) return refuse(go_quote(*source), fits.error());
+  }
+  return {};
+}
+
 account_as_options to_account_options(const operator_account& account,
                                       const exporter_lookup& exporter, int64_t now_s) {
   account_as_options out;
@@ -121,21 +172,25 @@ account_as_options to_account_options(const operator_account& account,
                                   {c.revocations.begin(), c.revocations.end()}};
   o.limits = to_limits(c.limits);
   o.default_permissions = account.default_permissions;
-  for (const claim_export& e : c.exports) o.exports.push_back(to_export(e));
-  for (const claim_import& i : c.imports) {
-    config::import_options as_option = to_import(i);
-    auto allowed = check_import_allowed(i, as_option, account, exporter(i.account), now_s);
-    if (allowed)
-      o.imports.push_back(std::move(as_option));
-    else
-      out.left_out.push_back("import of \"" + i.subject + "\" from account " + i.account + ": "
-                             + allowed.error().context);
+  const auto leave_out = [&](const std::string& what, const error& why) {
+    out.left_out.push_back(what + ": " + why.context);
+  };
+  for (const claim_export& e : c.exports) {
+    auto as_option = to_export(account, e);
+    if (as_option) o.exports.push_back(std::move(*as_option));
+    else leave_out(std::string(kind_text(e.kind)) + " export \"" + e.subject + "\"", as_option.error());
   }
-  for (const auto& [source, destinations] : c.mappings) {
-    config::subject_mapping m{source, {}};
-    for (const claim_mapping_destination& d : destinations)
-      m.destinations.push_back({d.subject, d.effective_weight(), d.cluster});
-    o.mappings.push_back(std::move(m));
+  for (const claim_import& i : c.imports) {
+    auto as_option = to_import(account, i);
+    auto allowed = check_import_allowed(i, as_option, account, exporter(i.account), now_s);
+    if (allowed && *allowed != 0) out.changes_at_s = std::min(out.changes_at_s, *allowed);
+    if (allowed) o.imports.push_back(std::move(*as_option));
+    else leave_out("import of \"" + i.subject + "\" from account " + i.account, allowed.error());
+  }
+  for (const claim_mapping& m : c.mappings) {
+    auto as_option = to_mapping(account, m);
+    if (as_option) o.mappings.push_back(std::move(*as_option));
+    else leave_out("mapping of \"" + m.first + "\"", as_option.error());
   }
   if (c.trace && is_valid_publish_subject(c.trace->destination)) {
     o.trace_dest = c.trace->destination;

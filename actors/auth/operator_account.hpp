@@ -4,6 +4,7 @@
 // Pure. Times are seconds since 1970.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -42,6 +43,10 @@ result<operator_account_ptr> read_operator_account(std::string jwt, std::string_
 /// The permissions that claims list; nothing if they restrict nothing.
 std::optional<config::permissions> to_permissions(const claim_permissions& claims);
 
+/// Whether the mappings can be put in force, which the claims' own check does not tell. Errors: `malformed` in the
+/// Go server's words.
+result<void> check_mappings(const account_claims& claims);
+
 /// Finds the claims of an account that another imports from; nullptr if it is not to be had.
 using exporter_lookup = std::function<operator_account_ptr(const std::string& key)>;
 
@@ -49,6 +54,8 @@ struct account_as_options {
   config::account_options options;
   /// What was left out and why, for the log.
   std::vector<std::string> left_out;
+  /// When the first of the imports' activations ends.
+  int64_t changes_at_s = INT64_MAX;
 };
 /// Imports that the exporter does not allow, or not any more, are left out; so is what an exporter
 /// that is not to be had would give. An export that needs an activation token is therefore open in

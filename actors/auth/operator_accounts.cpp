@@ -1,5 +1,6 @@
 #include "actors/auth/operator_accounts.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <set>
 
@@ -26,8 +27,14 @@ std::shared_ptr<account_source> operator_accounts::source() const {
 operator_account_ptr operator_accounts::find(std::string_view key) const {
   std::lock_guard lock(mutex_);
   auto it = accounts_.find(key);
-  if (it == accounts_.end() || it->second->expired(env_.now_s())) return nullptr;
-  return it->second;
+  if (it == accounts_.end() || !it->second.handed_on || it->second.account->expired(env_.now_s())) return nullptr;
+  return it->second.account;
+}
+
+operator_account_ptr operator_accounts::at_hand(std::string_view key) const {
+  std::lock_guard lock(mutex_);
+  auto it = accounts_.find(key);
+  return it == accounts_.end() || it->second.account->expired(env_.now_s()) ? nullptr : it->second.account;
 }
 
 size_t operator_accounts::size() const {
@@ -37,12 +44,27 @@ size_t operator_accounts::size() const {
 
 void operator_accounts::put(operator_account_ptr account) {
   std::lock_guard lock(mutex_);
-  accounts_[account->key()] = std::move(account);
+  forget_imports(account->key());
+  for (const claim_import& i : account->claims.imports) importers_[i.account].insert(account->key());
+  operator_account_ptr& place = accounts_[account->key()].account;
+  place = std::move(account);
+}
+
+/// Under the lock.
+void operator_accounts::forget_imports(const std::string& key) {
+  auto it = accounts_.find(key);
+  if (it == accounts_.end()) return;
+  for (const claim_import& i : it->second.account->claims.imports) {
+    auto from = importers_.find(i.account);
+    if (from == importers_.end()) continue;
+    from->second.erase(key);
+    if (from->second.empty()) importers_.erase(from);
+  }
 }
 
 /// Verified claims, at hand or from the source; not announced.
 result<operator_account_ptr> operator_accounts::load(const std::string& key) {
-  if (auto known = find(key)) return known;
+  if (auto known = at_hand(key)) return known;
   if (!is_public_nkey(key, nkey_role::account))
     return error{errc::malformed, "will only fetch valid account keys"};
   const auto from = source();
@@ -57,7 +79,7 @@ result<operator_account_ptr> operator_accounts::load(const std::string& key) {
 result<operator_account_ptr> operator_accounts::fetch(const std::string& key) {
   if (auto known = find(key)) return known;
   auto account = load(key);
-  if (account) announce(*account);
+  if (account && announce(*account)) env_.on_changed(key);
   return account;
 }
 
@@ -102,7 +124,7 @@ result<bool> operator_accounts::update(const std::string& key, std::string jwt) 
     std::lock_guard lock(mutex_);
     auto it = accounts_.find(key);
     if (it == accounts_.end()) return false;
-    before = it->second;
+    before = it->second.account;
   }
   if (before->jwt == jwt) return false;
   auto account = read_operator_account(std::move(jwt), key, *trust(), env_.now_s());
@@ -116,6 +138,7 @@ result<bool> operator_accounts::update(const std::string& key, std::string jwt) 
 void operator_accounts::remove(const std::string& key) {
   {
     std::lock_guard lock(mutex_);
+    forget_imports(key);
     if (accounts_.erase(key) == 0) return;
   }
   env_.on_changed(key);
@@ -142,24 +165,89 @@ void operator_accounts::replace(operator_trust trust, std::shared_ptr<account_so
   }
 }
 
-void operator_accounts::announce(const operator_account_ptr& account) {
-  std::set<std::string> seen{account->key()};
-  std::vector<operator_account_ptr> waiting{account};
-  while (!waiting.empty()) {
-    const operator_account_ptr next = std::move(waiting.back());
-    waiting.pop_back();
-    const exporter_lookup exporter = [&](const std::string& key) -> operator_account_ptr {
-      if (seen.size() >= exporters_max) return nullptr;
-      auto found = load(key);
-      if (!found) return nullptr;
-      if (seen.insert(key).second) waiting.push_back(*found);
-      return *found;
-    };
-    account_as_options out = to_account_options(*next, exporter, env_.now_s());
-    for (const std::string& text : out.left_out)
-      env_.log_warning("Account " + next->key() + ": " + text);
+std::vector<operator_account_ptr> operator_accounts::importers_of(const std::vector<std::string>& keys) const {
+  std::set<std::string> wanted;
+  std::vector<operator_account_ptr> out;
+  std::lock_guard lock(mutex_);
+  for (const std::string& key : keys)
+    if (auto it = importers_.find(key); it != importers_.end()) wanted.insert(it->second.begin(), it->second.end());
+  for (const std::string& key : keys) wanted.erase(key);
+  for (const std::string& key : wanted)
+    if (auto it = accounts_.find(key); it != accounts_.end() && !it->second.account->expired(env_.now_s()))
+      out.push_back(it->second.account);
+  return out;
+}
+
+void operator_accounts::hand_on(const operator_account_ptr& account,
+                                const std::function<void(const std::string&)>& bring) {
+  for (const claim_import& i : account->claims.imports) bring(i.account);
+  account_as_options out;
+  {
+    // One at a time, and the newest: what was worked out of older claims never comes after it.
+    std::lock_guard one_at_a_time(handing_on_);
+    operator_account_ptr now;
+    {
+      std::lock_guard lock(mutex_);
+      auto it = accounts_.find(account->key());
+      if (it == accounts_.end()) return;
+      now = it->second.account;
+    }
+    out = to_account_options(*now, [this](const std::string& key) { return at_hand(key); }, env_.now_s());
     env_.on_account(std::make_shared<const config::account_options>(std::move(out.options)));
+    std::lock_guard lock(mutex_);
+    if (auto it = accounts_.find(account->key()); it != accounts_.end()) {
+      it->second.handed_on = true;
+      it->second.changes_at_s = out.changes_at_s;
+    }
   }
+  if (out.changes_at_s != INT64_MAX) env_.on_activation();
+  for (const std::string& text : out.left_out) env_.log_warning("Account " + account->key() + ": " + text);
+}
+
+bool operator_accounts::announce(const operator_account_ptr& account) {
+  std::vector<std::string> fresh{account->key()};
+  std::vector<operator_account_ptr> waiting{account};
+  std::set<std::string> missing;
+  const auto bring = [&](const std::string& key) {
+    if (at_hand(key) || fresh.size() >= loaded_max || missing.contains(key)) return;
+    auto found = load(key);
+    if (!found) {
+      missing.insert(key);
+      return;
+    }
+    fresh.push_back(key);
+    waiting.push_back(*found);
+  };
+  const auto hand_on_waiting = [&] {
+    while (!waiting.empty()) {
+      const operator_account_ptr next = std::move(waiting.back());
+      waiting.pop_back();
+      hand_on(next, bring);
+    }
+  };
+  hand_on_waiting();
+  const std::vector<operator_account_ptr> importers = importers_of(fresh);
+  for (const operator_account_ptr& importer : importers) hand_on(importer, bring);
+  hand_on_waiting();
+  return !importers.empty();
+}
+
+int64_t operator_accounts::end_activations() {
+  const int64_t now = env_.now_s();
+  std::vector<operator_account_ptr> ended;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [key, e] : accounts_)
+      if (e.changes_at_s <= now) ended.push_back(e.account);
+  }
+  for (const operator_account_ptr& account : ended) {
+    hand_on(account, [](const std::string&) {});
+    env_.on_changed(account->key());
+  }
+  std::lock_guard lock(mutex_);
+  int64_t next = INT64_MAX;
+  for (const auto& [key, e] : accounts_) next = std::min(next, e.changes_at_s);
+  return next;
 }
 
 }  // namespace troupe

@@ -2,15 +2,19 @@
 //
 // Place in the flow: the authenticator looks here first and, off the reactor, fetches what is
 // missing; a resolver puts updates in. Each account that is ready to be used is handed on as options
-// through `on_account`, with all accounts that it imports from.
+// through `on_account`, with all accounts that it imports from. Once an account is there, or is
+// another, those at hand that import from it are handed on anew: what they could not have before
+// they may get now, and the other way round.
 //
 // Thread: any. `fetch` and `update` may block on a source; they belong on a thread that may wait.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +46,8 @@ struct operator_environment {
   /// What sessions of an account were told may not hold any more: it was updated or removed.
   std::function<void(const std::string& key)> on_changed;
   std::function<void(const std::string&)> log_warning;
+  /// There is another activation that ends: `end_activations` is to be called when it does.
+  std::function<void()> on_activation = [] {};
 };
 
 class operator_accounts {
@@ -53,7 +59,7 @@ public:
   std::shared_ptr<const operator_trust> trust() const;
   const operator_environment& environment() const { return env_; }
 
-  /// What is at hand; nullptr if it is not, or expired.
+  /// What is at hand and was handed on; nullptr if it is not, or expired.
   operator_account_ptr find(std::string_view key) const;
   /// From the source if it is not at hand.
   result<operator_account_ptr> fetch(const std::string& key);
@@ -70,26 +76,45 @@ public:
   result<bool> update(const std::string& key, std::string jwt);
   /// The account is no more.
   void remove(const std::string& key);
+  /// Takes away what was imported by activations that have ended. When the next one ends, in seconds
+  /// of the wall clock; INT64_MAX: none does. Does not wait for a source.
+  int64_t end_activations();
   /// What a reload says. With a source, each account at hand is asked for there again, and removed
   /// when it has gone.
   void replace(operator_trust trust, std::shared_ptr<account_source> source);
   size_t size() const;
 
 private:
+  struct entry {
+    operator_account_ptr account;
+    bool handed_on = false;
+    int64_t changes_at_s = INT64_MAX;  // the first of its activations ends
+  };
+
+  /// Whether handed on or not.
+  operator_account_ptr at_hand(std::string_view key) const;
   result<operator_account_ptr> load(const std::string& key);
   void put(operator_account_ptr account);
-  /// Hands on the account and those it imports from.
-  void announce(const operator_account_ptr& account);
+  void forget_imports(const std::string& key);
+  /// `bring` is asked for each account that it imports from, and may fetch it.
+  void hand_on(const operator_account_ptr& account, const std::function<void(const std::string& key)>& bring);
+  /// Hands on the account, those it imports from that were not there before, and those at hand that
+  /// import from one of these. True if there were any of the latter.
+  bool announce(const operator_account_ptr& account);
+  /// Accounts at hand that import from one of these and are none of them.
+  std::vector<operator_account_ptr> importers_of(const std::vector<std::string>& keys) const;
 
-  static constexpr size_t exporters_max = 4096;  // in one chain of imports
+  static constexpr size_t loaded_max = 4096;  // accounts, because of one
 
   std::shared_ptr<account_source> source() const;
 
   const operator_environment env_;
+  std::mutex handing_on_;  // taken before mutex_
   mutable std::mutex mutex_;
   std::shared_ptr<const operator_trust> trust_;
   std::shared_ptr<account_source> source_;
-  std::map<std::string, operator_account_ptr, std::less<>> accounts_;
+  std::map<std::string, entry, std::less<>> accounts_;
+  std::map<std::string, std::set<std::string>> importers_;  // of accounts at hand, by whom they import from
   std::map<std::string, std::vector<fetched>> under_way_;  // keys being fetched, and for whom
   wait_pool fetches_;  // last: its threads use the rest
 };

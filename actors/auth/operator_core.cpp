@@ -40,15 +40,23 @@ result<void> apply_account(const operator_trust& trust, const operator_account& 
   return {};
 }
 
-std::shared_ptr<user_rules> make_rules(const operator_account& account, const user_claims& c,
+std::shared_ptr<user_rules> make_rules(operator_account_ptr account, const user_claims& c,
                                        const std::string& jwt, int64_t expires_at_s) {
-  const account_claim_limits& limits = account.claims.limits;
-  auto rules = rules_of(c, expires_at_s, account.default_permissions, limits.subscriptions,
-                        limits.payload);
-  rules->account = account.key();
-  rules->account_expires_at_s = account.claims.data.expires;
+  auto rules = rules_of(c, expires_at_s, account->default_permissions);
+  rules->account = account->key();
+  rules->account_expires_at_s = account->claims.data.expires;
   rules->jwt = jwt;
+  rules->as_of = std::move(account);
   return rules;
+}
+
+/// What a signing key gives is settled when it lets a user in: with another scope, or without one that it had, it
+/// is another key.
+bool scope_changed(const user_rules& user, const operator_account& now) {
+  if (user.issuer_key.empty() || !user.as_of) return false;
+  const user_scope* before = user.as_of->scope_of(user.issuer_key);
+  const user_scope* after = now.scope_of(user.issuer_key);
+  return before && after ? *before != *after : before != after;
 }
 
 /// `rest` decides once the account is there, or cannot be had.
@@ -93,14 +101,14 @@ public:
       return auth_decision::refuse("account " + go_quote(user.data.issuer)
                                    + " not permitted as valid account option for auth callout for account "
                                    + go_quote(account));
-    if (auto known = accounts_->find(target)) return place_in(*accounts_, account, *known, user, login);
+    if (auto known = accounts_->find(target)) return place_in(*accounts_, account, known, user, login);
     return decided_with(accounts_, target, [accounts = accounts_, here = account, target, user = std::move(user),
                                             login](const result<operator_account_ptr>& found) {
       if (!found)
         return auth_decision::refuse("no valid account " + go_quote(target)
                                      + " for auth callout response on account " + go_quote(here)
                                      + ": " + found.error().context);
-      return place_in(*accounts, here, **found, user, login);
+      return place_in(*accounts, here, *found, user, login);
     });
   }
 
@@ -112,8 +120,9 @@ private:
   }
 
   static auth_decision place_in(const operator_accounts& accounts, const std::string& here,
-                                const operator_account& target, user_claims user,
+                                const operator_account_ptr& its_account, user_claims user,
                                 const login_request& login) {
+    const operator_account& target = *its_account;
     const operator_environment& env = accounts.environment();
     const std::string on = "authorized user on account " + go_quote(here);
     if (auto fine = apply_account(*accounts.trust(), target, user, env.now_s()); !fine)
@@ -125,7 +134,7 @@ private:
       return auth_decision::refuse(on + " not allowed to use connection type");
     auto ends = session_end(user, login.host, env.now_s(), env.zones);
     if (!ends) return auth_decision::refuse(on + ": " + ends.error().context);
-    auto rules = make_rules(target, user, {}, *ends);
+    auto rules = make_rules(its_account, user, {}, *ends);
     rules->by_callout = true;
     if (target.claims.authorization.enabled())
       return auth_decision::accept(with_callout_denies(*rules, callout_part::user), {});
@@ -178,11 +187,12 @@ public:
     // An account that is not at hand was removed, or has expired.
     const auto account = accounts_->find(claims->account());
     if (!account || !check_claims(*claims, now_s(), zones()).empty()) return nullptr;
+    if (scope_changed(user, *account)) return nullptr;
     if (!trust()->admits(claims->account())) return nullptr;
     if (auto fine = apply_account(*trust(), *account, *claims, now_s()); !fine) return nullptr;
     if (is_revoked(account->claims.revocations, claims->data.subject, claims->data.issued_at))
       return nullptr;
-    auto now = make_rules(*account, *claims, user.jwt, user.expires_at_s);
+    auto now = make_rules(account, *claims, user.jwt, user.expires_at_s);
     const external_authorization& external = account->claims.authorization;
     if (!external.enabled()) return now;
     return is_service(external, claims->data.subject)
@@ -216,11 +226,13 @@ private:
     const auto account = accounts_->find(user.account);
     if (!account) return nullptr;
     if (!user.issuer_key.empty() && !account->may_sign(user.issuer_key)) return nullptr;
+    if (scope_changed(user, *account)) return nullptr;
     if (is_revoked(account->claims.revocations, user.nkey, user.issued_at_s)) return nullptr;
     const callout_part part =
       account->claims.authorization.enabled() ? callout_part::user : callout_part::none;
     auto open = std::make_shared<user_rules>(user);
     open->account_expires_at_s = account->claims.data.expires;
+    open->as_of = account;
     if (part == user.callout) return open;
     if (part == callout_part::user) return with_callout_denies(*open, part);
     open->callout = part;
@@ -261,7 +273,7 @@ private:
       return refuse("User authentication revoked");
     const auto expires = session_end(c, q.host, now_s(), zones());
     if (!expires) return refuse(expires.error().context);
-    auto rules = make_rules(account, c, user.jwt, *expires);
+    auto rules = make_rules(its_account, c, user.jwt, *expires);
     const external_authorization& external = account.claims.authorization;
     if (!external.enabled()) return auth_decision::accept(std::move(rules), c.data.subject);
     if (is_service(external, c.data.subject))

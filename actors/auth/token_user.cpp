@@ -7,11 +7,6 @@
 
 namespace troupe {
 
-int64_t narrower_limit(int64_t a, int64_t b) {
-  if (a == no_claim_limit) return b;
-  return b == no_claim_limit ? a : std::min(a, b);
-}
-
 auth_decision refuse_for_proxy(std::string shown) {
   auth_decision d = auth_decision::refuse("proxy required", std::move(shown));
   d.reason = closed_reason::proxy_required;
@@ -40,8 +35,7 @@ result<int64_t> session_end(const user_claims& user, const std::string& host, in
 }
 
 std::shared_ptr<user_rules> rules_of(const user_claims& user, int64_t expires_at_s,
-                                     const std::optional<config::permissions>& default_permissions,
-                                     int64_t account_subscriptions, int64_t account_payload) {
+                                     const std::optional<config::permissions>& default_permissions) {
   auto rules = std::make_shared<user_rules>();
   rules->name = user.data.subject;
   rules->nkey = user.data.subject;
@@ -54,10 +48,8 @@ std::shared_ptr<user_rules> rules_of(const user_claims& user, int64_t expires_at
   rules->listed = to_permissions(user.limits.permissions);
   if (!rules->listed) rules->listed = default_permissions;
   if (rules->listed) rules->permissions = permission_set::make(*rules->listed);
-  const int64_t subs = narrower_limit(user.limits.subscriptions, account_subscriptions);
-  const int64_t payload = narrower_limit(user.limits.payload, account_payload);
-  if (subs != no_claim_limit) rules->max_subscriptions = subs;
-  if (payload != no_claim_limit) rules->max_payload = payload;
+  rules->max_subscriptions = user.limits.subscriptions;
+  rules->max_payload = user.limits.payload;
   return rules;
 }
 

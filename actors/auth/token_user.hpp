@@ -15,11 +15,6 @@
 
 namespace troupe {
 
-inline constexpr int64_t no_claim_limit = -1;
-
-/// The stricter of two limits, -1 being none.
-int64_t narrower_limit(int64_t a, int64_t b);
-
 /// A login that has to come through a trusted proxy and did not.
 auth_decision refuse_for_proxy(std::string shown);
 
@@ -33,7 +28,6 @@ result<int64_t> session_end(const user_claims& user, const std::string& host, in
 
 /// Everything but the name by which the account is known.
 std::shared_ptr<user_rules> rules_of(const user_claims& user, int64_t expires_at_s,
-                                     const std::optional<config::permissions>& default_permissions,
-                                     int64_t account_subscriptions, int64_t account_payload);
+                                     const std::optional<config::permissions>& default_permissions);
 
 } // namespace troupe

@@ -2,7 +2,10 @@
 
 #include <caf/send.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <ctime>
+#include <system_error>
 
 #include "actors/auth/account_sources.hpp"
 #include "actors/auth/url_source.hpp"
@@ -11,21 +14,73 @@
 
 namespace troupe {
 
+namespace {
+
+constexpr int64_t longest_look_s = 60;
+
+} // namespace
+
 void session_renewal::open(std::vector<hub_handle> hubs, std::shared_ptr<node_context> context) {
   std::lock_guard lock(mutex_);
   hubs_ = std::move(hubs);
   context_ = std::move(context);
 }
 
-void session_renewal::renew() {
+void session_renewal::renew(const std::string& account) {
   std::lock_guard lock(mutex_);
+  if (!context_) return;
   for (const hub_handle& hub : hubs_) caf::anon_send(hub, context_->policy());
+  // Behind that message: who has to go for another reason makes room.
+  if (auto changed = context_->accounts->find(account)) close_surplus(hubs_, changed);
 }
 
 void session_renewal::close() {
   std::lock_guard lock(mutex_);
   hubs_.clear();
   context_.reset();
+}
+
+void activation_watch::open(std::weak_ptr<operator_accounts> accounts) {
+  std::lock_guard lock(mutex_);
+  accounts_ = std::move(accounts);
+}
+
+void activation_watch::look() {
+  std::lock_guard lock(mutex_);
+  looks_ = true;
+  wake_.notify_all();
+  if (stopping_ || thread_.joinable()) return;
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& e) {
+    log::error("No thread to look after activations that end: {}", e.what());
+  }
+}
+
+void activation_watch::stop() {
+  std::thread thread;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    thread.swap(thread_);
+  }
+  wake_.notify_all();
+  if (thread.joinable()) thread.join();
+}
+
+void activation_watch::run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    looks_ = false;
+    auto accounts = accounts_.lock();
+    lock.unlock();
+    const int64_t next = accounts ? accounts->end_activations() : INT64_MAX;
+    accounts.reset();
+    // The clock may be set meanwhile.
+    const auto left = std::clamp<int64_t>(next - static_cast<int64_t>(std::time(nullptr)), 1, longest_look_s);
+    lock.lock();
+    wake_.wait_for(lock, std::chrono::seconds(left), [this] { return stopping_ || looks_; });
+  }
 }
 
 result<operator_parts> make_operator_accounts(
@@ -49,11 +104,16 @@ result<operator_parts> make_operator_accounts(
     const bool is_system = rules->name == system;
     c->accounts->update(std::move(rules), is_system);
   };
-  env.on_changed = [renewal = std::move(renewal)](const std::string&) { renewal->renew(); };
+  env.on_changed = [renewal = std::move(renewal)](const std::string& key) { renewal->renew(key); };
   operator_parts parts;
+  parts.activations = std::make_shared<activation_watch>();
+  env.on_activation = [watch = std::weak_ptr(parts.activations)] {
+    if (auto there = watch.lock()) there->look();
+  };
   auto directory = std::dynamic_pointer_cast<directory_source>(*source);
   parts.accounts =
     std::make_shared<operator_accounts>(std::move(*trust), std::move(*source), std::move(env));
+  parts.activations->open(parts.accounts);
   const bool is_cache = options.operators.resolver.kind == config::resolver_kind::cache;
   parts.claims = std::make_shared<claims_requests>(parts.accounts, std::move(directory), is_cache);
   return parts;

@@ -3,9 +3,11 @@
 // Thread: made before the node runs; afterwards any.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "actors/auth/claims_requests.hpp"
@@ -16,11 +18,12 @@
 
 namespace troupe {
 
-/// Has all sessions of a node look at their rules again, as long as the node runs. Any thread.
+/// Has the sessions of a node look at their rules again, as long as the node runs. Any thread.
 class session_renewal {
 public:
   void open(std::vector<hub_handle> hubs, std::shared_ptr<node_context> context);
-  void renew();
+  /// What this account allows has changed.
+  void renew(const std::string& account);
   void close();
 
 private:
@@ -29,8 +32,33 @@ private:
   std::shared_ptr<node_context> context_;
 };
 
+/// Has accounts give up what they imported by activations, when these end. A thread, as soon as there
+/// is such an activation. Thread: any.
+class activation_watch {
+public:
+  activation_watch() = default;
+  ~activation_watch() { stop(); }
+  activation_watch(const activation_watch&) = delete;
+  activation_watch& operator=(const activation_watch&) = delete;
+
+  void open(std::weak_ptr<operator_accounts> accounts);
+  /// There is another activation that ends.
+  void look();
+  void stop();
+
+private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::weak_ptr<operator_accounts> accounts_;
+  bool looks_ = false, stopping_ = false;
+  std::thread thread_;
+};
+
 struct operator_parts {
   std::shared_ptr<operator_accounts> accounts;
+  std::shared_ptr<activation_watch> activations;
   std::shared_ptr<claims_requests> claims;  // what the resolver is asked over the system account
 };
 

@@ -92,6 +92,9 @@ private:
     parts_.context->publish(policy_);
     for (auto& socket : sockets_) parts_.move_listener(socket->take());
     for (const hub_handle& hub : parts_.hubs) self_->send(hub, policy_);
+    // Behind that message: who has to go for another reason makes room.
+    for (const routing::account_ptr& account : parts_.context->accounts->all())
+      close_surplus(parts_.hubs, account);
     if (commit_outside_) commit_outside_();
     if (parts_.published) parts_.published(*policy_);
   }

@@ -55,6 +55,7 @@ public:
   /// A reload: the hub's new policy, which lives until the next one.
   void obey(const node_policy& policy);
   bool closing() const { return state_ > state::open; }
+  bool is_in(const routing::account& account) const { return account_.get() == &account; }
   /// Queues an INFO; false: the client does not understand it, or not yet.
   bool announce_lame_duck();
   /// nullptr before the login.

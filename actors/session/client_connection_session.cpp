@@ -257,14 +257,12 @@ void client_connection::shadow(routing::subscription& sub, std::string_view subj
 
 void client_connection::apply_bounds() {
   const auto rules = account_->rules();
-  const int64_t node_payload = hub_.policy().settings.max_payload;
   session_bounds bounds{rules->limits.max_payload, rules->limits.max_subscriptions};
   if (profile_ && profile_->rules) {
     const user_rules& user = *profile_->rules;
-    if (user.max_payload) bounds.max_payload = *user.max_payload;
-    if (user.max_subscriptions) bounds.max_subscriptions = *user.max_subscriptions;
+    bounds.max_payload = narrower_limit(bounds.max_payload, user.max_payload);
+    bounds.max_subscriptions = narrower_limit(bounds.max_subscriptions, user.max_subscriptions);
   }
-  if (bounds.max_payload > node_payload) bounds.max_payload = node_payload;
   core_.bound(bounds);
 }
 

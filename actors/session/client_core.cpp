@@ -326,7 +326,7 @@ void client_core::on_sub(const op& o) {
                     + ", SID " + std::string(o.sid));
     return send_err(err_text::too_many_tokens(o.subject));
   }
-  if (max_subscriptions() > 0 && subs_.size() >= static_cast<size_t>(max_subscriptions())) {
+  if (has_all_subscriptions()) {
     if (!std::exchange(full_is_logged_, true)) port_.log_error(err_text::max_subscriptions);
     return send_err(err_text::max_subscriptions);
   }
@@ -365,6 +365,15 @@ void client_core::withdraw(routing::subscription& sub, std::string_view err) {
 
 void client_core::end(std::string_view err, closed_reason reason) {
   if (!closed_) fail(err, reason);
+}
+
+void client_core::bound(const session_bounds& bounds) {
+  const int64_t before = max_subscriptions();
+  bounds_ = bounds;
+  const bool narrower = narrower_limit(max_subscriptions(), before) != before;
+  // As in the NATS server: with a limit of as many as there are the client goes too.
+  if (narrower && subs_.size() > 0 && has_all_subscriptions())
+    end(err_text::max_subscriptions, closed_reason::max_subscriptions_exceeded);
 }
 
 void client_core::shut() {

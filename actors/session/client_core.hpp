@@ -32,10 +32,10 @@ struct auth_outcome {
   std::string_view err = err_text::authorization_violation;  // not ok: what the client reads
 };
 
-/// Bounds of one session that differ from the node's; -1: the node's.
+/// Bounds of one session besides the node's; the narrower count.
 struct session_bounds {
-  int64_t max_payload = -1;
-  int64_t max_subscriptions = -1;
+  int64_t max_payload = no_limit;
+  int64_t max_subscriptions = no_limit;
 };
 
 /// What a client session needs from its surroundings.
@@ -131,10 +131,11 @@ public:
   void shut();
   /// A reload: new limits from now on.
   void use(const session_settings* settings) { settings_ = settings; }
-  /// Limits of the user or the account, where they are narrower or wider than the node's.
-  void bound(const session_bounds& bounds) { bounds_ = bounds; }
+  /// Limits of the user and the account. Ends a session that has reached a number of subscriptions
+  /// which was larger before.
+  void bound(const session_bounds& bounds);
   int64_t max_payload() const {
-    return bounds_.max_payload >= 0 ? bounds_.max_payload : settings_->max_payload;
+    return narrower_limit(bounds_.max_payload, settings_->max_payload);
   }
 
   /// Whether the protocol of this session is logged.
@@ -174,8 +175,12 @@ private:
   void login_without_connect();
   void finish_connect(const connect_options& who, const auth_outcome& outcome);
   int64_t max_subscriptions() const {
-    return bounds_.max_subscriptions >= 0 ? bounds_.max_subscriptions
-                                          : settings_->max_subscriptions;
+    const int64_t of_node = settings_->max_subscriptions;
+    return narrower_limit(bounds_.max_subscriptions, of_node > 0 ? of_node : no_limit);
+  }
+  bool has_all_subscriptions() const {
+    const int64_t most = max_subscriptions();
+    return most >= 0 && static_cast<int64_t>(subs_.size()) >= most;
   }
   void on_pub(const op& o);
   void on_mapped_pub(const op& o);

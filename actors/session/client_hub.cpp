@@ -127,6 +127,8 @@ client_hub::behavior_type client_hub::make_behavior() {
       if (c) c->close(what.reason);
       return c ? 1 : 0;
     },
+    [this](const account_census_ptr& census) { count_for(*census); },
+    [this](const dismiss_surplus& what) { dismiss_all(what); },
     [this](const routing::measured_answer_ptr& what) {
       publish_measured(*what);
     },
@@ -393,6 +395,31 @@ uint64_t client_hub::close_some(const close_clients& what) {
   for (client_connection* c : order)
     full ? c->dismiss(err_text::max_connections, what.reason) : c->close(what.reason);
   return order.size();
+}
+
+void close_surplus(const std::vector<hub_handle>& hubs, const routing::account_ptr& account) {
+  const int64_t most = account->rules()->limits.max_connections;
+  if (most < 0 || account->connections() <= most) return;
+  const auto census = std::make_shared<account_census>(account, hubs.size());
+  for (const hub_handle& hub : hubs) caf::anon_send(hub, census);
+}
+
+void client_hub::count_for(account_census& census) {
+  std::vector<client_id> members;
+  for (auto& [id, c] : clients_)
+    if (c->is_in(*census.account()) && !c->closing()) members.push_back(c->id());
+  if (!census.add(members)) return;
+  const auto from = census.surplus_from();
+  if (!from) return;
+  for (const hub_handle& hub : hubs_) caf::anon_send(hub, dismiss_surplus{census.account(), *from});
+}
+
+void client_hub::dismiss_all(const dismiss_surplus& what) {
+  std::vector<client_connection*> surplus;
+  for (auto& [id, c] : clients_)
+    if (c->is_in(*what.account) && c->id() >= what.from) surplus.push_back(c);
+  for (client_connection* c : surplus)
+    c->dismiss(err_text::max_account_connections, closed_reason::max_account_connections_exceeded);
 }
 
 hub_report_ptr client_hub::report(const connections_query& q) const {

@@ -83,6 +83,8 @@ private:
   client_connection* find(client_id id) const;
   void publish_measured(routing::measured_answer& what);
   uint64_t close_some(const close_clients& what);
+  void count_for(account_census& census);
+  void dismiss_all(const dismiss_surplus& what);
   hub_report_ptr report(const connections_query& q) const;
   subs_report_ptr report_subs(const subs_query& q);
   actor_report_ptr describe();

@@ -16,6 +16,7 @@
 #include "actors/reactor/timer_wheel.hpp"
 #include "actors/routing/message.hpp"
 #include "actors/routing/untaken_watch.hpp"
+#include "actors/session/account_census.hpp"
 #include "actors/session/node_context.hpp"
 #include "protocol/client/error_text.hpp"
 
@@ -130,6 +131,9 @@ using hub_handle = caf::typed_actor<
   // Closes many or one; answers how many were closed.
   caf::replies_to<close_clients>::with<uint64_t>,
   caf::replies_to<close_one>::with<uint64_t>,
+  // An account may have fewer connections than before.
+  caf::reacts_to<account_census_ptr>,
+  caf::reacts_to<dismiss_surplus>,
   // A client here gave an answer that is measured: completes and publishes the event.
   caf::reacts_to<routing::measured_answer_ptr>,
   caf::replies_to<lame_duck_one>::with<lame_duck_outcome>,
@@ -139,6 +143,10 @@ using hub_handle = caf::typed_actor<
   caf::replies_to<connections_query>::with<hub_report_ptr>,
   caf::replies_to<subs_query>::with<subs_report_ptr>,
   caf::replies_to<describe_query>::with<actor_report_ptr>>;
+
+/// Has the newest sessions of the account closed if there are more than it may have. Does not wait;
+/// the hubs have to know each other. Any thread.
+void close_surplus(const std::vector<hub_handle>& hubs, const routing::account_ptr& account);
 
 } // namespace troupe
 
@@ -153,6 +161,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_notice)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::routing::measured_answer_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::close_clients)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::close_one)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::account_census_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::dismiss_surplus)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_one)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::user_query)

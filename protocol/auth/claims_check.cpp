@@ -380,9 +380,9 @@ claim_faults check_claims(const authorization_response_claims& r, int64_t now_s)
   return out;
 }
 
-result<void> check_activation(const claim_import& wanted, std::string_view importer,
-                              const account_claims& exporter, const revocation_list& revoked,
-                              int64_t now_s) {
+result<int64_t> check_activation(const claim_import& wanted, std::string_view importer,
+                                 const account_claims& exporter, const revocation_list& revoked,
+                                 int64_t now_s) {
   const auto refuse = [](std::string why) { return error{errc::unauthorized, std::move(why)}; };
   if (wanted.token.empty()) return refuse("the export needs an activation token");
   claim_faults faults;
@@ -399,7 +399,7 @@ result<void> check_activation(const claim_import& wanted, std::string_view impor
     return refuse("activation token is not signed by the exporting account");
   if (is_revoked(revoked, token->data.subject, token->data.issued_at))
     return refuse("activation token is revoked");
-  return {};
+  return token->data.expires;
 }
 
 result<asserted_version> parse_asserted_version(std::string_view text) {

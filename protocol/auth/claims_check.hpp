@@ -27,10 +27,11 @@ claim_faults check_claims(const authorization_response_claims& claims, int64_t n
 
 /// Whether the import's activation token lets `importer` (a public account key) import this from an
 /// account with these keys: signed by it, for the importer, for this subject and kind, in its time,
-/// not revoked by the export. An error names the reason. Attack cases 15 and 16.
-result<void> check_activation(const claim_import& wanted, std::string_view importer,
-                              const account_claims& exporter, const revocation_list& revoked,
-                              int64_t now_s);
+/// not revoked by the export. The second at which it ends, 0: never. An error names the reason. Attack
+/// cases 15 and 16.
+result<int64_t> check_activation(const claim_import& wanted, std::string_view importer,
+                                 const account_claims& exporter, const revocation_list& revoked,
+                                 int64_t now_s);
 
 /// "2.9.0": the version that an operator asserts servers to have at least. Errors: `malformed`.
 struct asserted_version {

@@ -1,4 +1,5 @@
 // Operator mode: logins against accounts at hand and fetched, and what is refused.
+#include <functional>
 #include <future>
 #include <map>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include "actors/auth/operator_core.hpp"
 #include "actors/auth/permission_core.hpp"
 #include "protocol/auth/jwt.hpp"
+#include "protocol/subject/account_functions.hpp"
 #include "test/catch.hpp"
 #include "test/protocol/jwt_vectors.hpp"
 
@@ -38,6 +40,7 @@ struct world {
   std::map<std::string, std::shared_ptr<const config::account_options>> announced;
   std::vector<std::string> warnings, changed;
   int fetches = 0;
+  std::function<void(const std::string& key)> on_fetch;
   bool slow = false, stopped = false;
   std::mutex busy;  // a fetch waits for it
   operator_trust trust;
@@ -49,6 +52,7 @@ struct world {
     result<std::string> fetch(const std::string& key) override {
       std::lock_guard lock(w.busy);
       ++w.fetches;
+      if (w.on_fetch) w.on_fetch(key);
       auto it = w.jwts.find(key);
       if (it == w.jwts.end()) return error{errc::not_found, "account missing"};
       return it->second;
@@ -131,7 +135,7 @@ TEST_CASE("operator mode: a user of an account of a trusted operator logs in", "
   CHECK(d.user->tags == claim_strings{"a:b"});
   CHECK(d.user->issuer_key.empty());
   CHECK_FALSE(d.user->permissions->publishes("no"));
-  CHECK_FALSE(d.user->max_payload);
+  CHECK(d.user->max_payload == no_limit);
   CHECK(d.user->expires_at_s == 0);
   CHECK(w.announced.count(go::pub_acc) == 1);
   CHECK(w.fetches == 1);
@@ -280,18 +284,19 @@ TEST_CASE("attack case 15: revoked and expired users stay outside, and are sent 
   CHECK(w.login_jwt(user).what == outcome::refused);
 }
 
-TEST_CASE("operator mode: limits are the narrower of user and account, times end a session",
+TEST_CASE("operator mode: a user has limits of its own beside the account's, times end a session",
           "[auth][operator]") {
   world w;
   w.add_account(R"({"type":"account","version":2,"limits":{"subs":10,"payload":100,"conn":5,"leaf":-1,"imports":-1,"exports":-1},"default_permissions":{"sub":{"allow":["d"]}}})");
   auto d = w.login_jwt(w.user_jwt(
       R"({"type":"user","version":2,"subs":20,"payload":50,"data":-1,"times":[{"start":"11:00:00","end":"12:30:00"}]})"));
   REQUIRE(d.what == outcome::accepted);
-  CHECK(d.user->max_subscriptions == 10);
+  CHECK(d.user->max_subscriptions == 20);
   CHECK(d.user->max_payload == 50);
   CHECK(d.user->expires_at_s == noon + 1800);
   CHECK(d.user->listed->subscribe->allow == claim_strings{"d"});
   CHECK(w.announced.at(go::pub_acc)->limits.max_connections == 5);
+  CHECK(w.announced.at(go::pub_acc)->limits.max_subscriptions == 10);
 }
 
 TEST_CASE("operator mode: users of a scoped key get its template and must ask for nothing",
@@ -409,6 +414,128 @@ TEST_CASE("operator mode: a session of a signing key that is gone just ends", "[
   CHECK_FALSE(w.auth->renewed(*d.user));
   CHECK(w.auth->ending_of(*d.user).err.empty());
   CHECK(w.auth->ending_of(*d.user).reason == closed_reason::authentication_failure);
+}
+
+TEST_CASE("operator mode: importers are handed on anew when their exporter comes or changes", "[auth][operator]") {
+  world w;
+  const std::string other = go::pub_other;
+  const std::string gives = R"("exports":[{"subject":"a","type":"stream"},{"subject":"b","type":"stream"}],)";
+  const auto exporter = [&](const std::string& exports) {
+    return R"({"type":"account","version":2,)" + exports + open_limits + "}";
+  };
+  w.add_account(R"({"type":"account","version":2,"imports":[{"subject":"a","type":"stream","account":")" + other
+                + R"("},{"subject":"b","type":"stream","account":")" + other + R"("}],)" + open_limits + "}");
+  REQUIRE(w.login_jwt(w.user_jwt(w.plain_user())).what == outcome::accepted);
+  const auto imports = [&] { return w.announced.at(go::pub_acc)->imports.size(); };
+  CHECK(imports() == 0);
+  CHECK(w.changed.empty());
+  const int asked = w.fetches;
+  CHECK_FALSE(w.accounts->fetch(other));
+  CHECK(imports() == 0);
+  CHECK(w.fetches == asked + 1);
+
+  w.add_account(exporter(gives), go::pub_other);
+  REQUIRE(w.accounts->fetch(other));
+  CHECK(imports() == 2);
+  CHECK(w.changed == std::vector<std::string>{other});
+  REQUIRE(w.accounts->fetch(other));
+  CHECK(w.changed.size() == 1);
+
+  w.now += 1;
+  REQUIRE(w.accounts->update(other, w.account_jwt(exporter(R"("exports":[{"subject":"a","type":"stream"}],)"), go::pub_other)));
+  CHECK(imports() == 1);
+  // An importer that imports no more has nothing to do with it.
+  REQUIRE(w.accounts->update(go::pub_acc, w.account_jwt(exporter({}))));
+  const auto last = w.announced.at(go::pub_acc);
+  REQUIRE(w.accounts->update(other, w.account_jwt(exporter(gives), go::pub_other)));
+  CHECK(w.announced.at(go::pub_acc) == last);
+}
+
+TEST_CASE("operator mode: what was imported ends with its activation", "[auth][operator]") {
+  world w;
+  const std::string other = go::pub_other;
+  w.add_account(R"({"type":"account","version":2,"exports":[{"subject":"s","type":"stream","token_req":true}],)"
+                + std::string(open_limits) + "}", go::pub_other);
+  claims_data d;
+  d.subject = go::pub_acc;
+  d.expires = noon + 10;
+  const std::string token = encode_jwt(d, R"({"type":"activation","version":2,"subject":"s","kind":"stream"})",
+                                       pair_of(go::seed_other), noon);
+  w.add_account(R"({"type":"account","version":2,"imports":[{"subject":"s","type":"stream","account":")" + other
+                + R"(","token":")" + token + R"("}],)" + open_limits + "}");
+  REQUIRE(w.accounts->fetch(go::pub_acc));
+  CHECK(w.announced.at(go::pub_acc)->imports.size() == 1);
+  CHECK(w.accounts->end_activations() == noon + 10);
+  CHECK(w.changed.empty());
+  w.now = noon + 10;
+  CHECK(w.accounts->end_activations() == INT64_MAX);
+  CHECK(w.announced.at(go::pub_acc)->imports.empty());
+  CHECK(w.changed == std::vector<std::string>{go::pub_acc});
+  CHECK(w.accounts->end_activations() == INT64_MAX);
+  CHECK(w.changed.size() == 1);
+}
+
+TEST_CASE("operator mode: an account is at hand only once it was handed on", "[auth][operator]") {
+  world w;
+  w.add_account(R"({"type":"account","version":2,"imports":[{"subject":"a","type":"stream","account":")"
+                + std::string(go::pub_other) + R"("}],)" + open_limits + "}");
+  bool seen = false;
+  w.on_fetch = [&](const std::string& key) { seen = seen || (key == go::pub_other && w.accounts->find(go::pub_acc)); };
+  REQUIRE(w.accounts->fetch(go::pub_acc));
+  CHECK(w.accounts->find(go::pub_acc));
+  CHECK_FALSE(seen);
+}
+
+TEST_CASE("operator mode: functions of accounts are filled in, or what has them is left out", "[auth][operator]") {
+  world w;
+  const std::string other = go::pub_other, own = account_hash(go::pub_acc), theirs = account_hash(other);
+  w.add_account(R"({"type":"account","version":2,"exports":[{"subject":"s.{{account-hash()}}.>","type":"stream"},)"
+                R"({"subject":"x.{{account-hash-import()}}","type":"stream"}],)" + std::string(open_limits) + "}",
+                go::pub_other);
+  const std::string from = R"("type":"stream","account":")" + other + "\"";
+  w.add_account(R"({"type":"account","version":2,"imports":[{"subject":"s.{{account-hash-import()}}.a","local_subject":"in.{{account-hash()}}",)"
+                + from + R"(},{"subject":"s.{{account-hash(1)}}.b",)" + from + R"(}],"mappings":{"m.{{account-hash()}}":[{"subject":"n.{{account-hash()}}"}]},)"
+                + open_limits + "}");
+  REQUIRE(w.login_jwt(w.user_jwt(w.plain_user())).what == outcome::accepted);
+  const auto& here = *w.announced.at(go::pub_acc);
+  REQUIRE(here.imports.size() == 1);
+  CHECK(here.imports[0].subject == "s." + theirs + ".a");
+  CHECK(here.imports[0].to == "in." + own);
+  REQUIRE(here.mappings.size() == 1);
+  CHECK(here.mappings[0].source == "m." + own);
+  CHECK(here.mappings[0].destinations[0].subject == "n." + own);
+  REQUIRE(w.announced.at(other)->exports.size() == 1);
+  CHECK(w.announced.at(other)->exports[0].subject == "s." + theirs + ".>");
+  CHECK(w.warnings.size() == 2);
+}
+
+TEST_CASE("operator mode: a session of a signing key whose scope has changed just ends", "[auth][operator]") {
+  world w;
+  const auto scoped = [&](const std::string& scope) {
+    return w.account_jwt(R"({"type":"account","version":2,"signing_keys":[)" + scope + "]," + open_limits + "}");
+  };
+  const std::string key = std::string("\"") + go::pub_scoped + '"';
+  const std::string of_key = R"({"kind":"user_scope","key":)" + key;
+  const std::string wide = of_key + R"(,"role":"r","template":{"pub":{"allow":["a.>"]},"subs":-1,"payload":-1}})";
+  REQUIRE(w.accounts->fetch(go::pub_acc));
+  REQUIRE(w.accounts->update(go::pub_acc, scoped(wide)));
+  const std::string issuer = R"(,"issuer_account":")" + std::string(go::pub_acc) + "\"";
+  const auto d = w.login_jwt(w.user_jwt(R"({"type":"user","version":2)" + issuer + "}", go::seed_scoped));
+  REQUIRE(d.what == outcome::accepted);
+  w.now += 1;
+  REQUIRE(w.accounts->update(go::pub_acc, scoped(wide)));
+  const user_rules_ptr same = w.auth->renewed(*d.user);
+  REQUIRE(same);
+  for (const std::string& other :
+       {of_key + R"(,"role":"r","template":{"pub":{"allow":["b.>"]},"subs":-1,"payload":-1}})",
+        of_key + R"(,"role":"r","template":{"pub":{"allow":["a.>"]},"subs":9,"payload":-1}})",
+        of_key + R"(,"role":"of another name","template":{"pub":{"allow":["a.>"]},"subs":-1,"payload":-1}})", key}) {
+    CAPTURE(other);
+    REQUIRE(w.accounts->update(go::pub_acc, scoped(other)));
+    CHECK_FALSE(w.auth->renewed(*same));
+    CHECK(w.auth->ending_of(*same).err.empty());
+    CHECK(w.auth->ending_of(*same).reason == closed_reason::authentication_failure);
+  }
 }
 
 TEST_CASE("operator: who waits for a slow source is told when it answers, and all by one answer", "[auth]") {

@@ -393,14 +393,51 @@ TEST_CASE("client core: an account that is full says so", "[session][core]") {
   CHECK(c.reason() == "Maximum Account Connections Exceeded");
 }
 
-TEST_CASE("client core: bounds of a user or an account replace the node's", "[session][core]") {
+TEST_CASE("client core: the narrower of the node's bounds and those of user and account count",
+          "[session][core]") {
+  session_settings s;
+  s.max_subscriptions = 2;
+  s.max_payload = 5;
+  const auto refused = [&](session_bounds bounds, const std::string& in) {
+    virtual_client c(s);
+    c.connect();
+    c.core.bound(bounds);
+    c.in(in);
+    return c.out();
+  };
+  const std::string one = "SUB a 1\r\n", two = one + "SUB b 2\r\n", three = two + "SUB c 3\r\n";
+  const std::string full = err("maximum subscriptions exceeded");
+  CHECK(refused({}, two).empty());
+  CHECK(refused({}, three) == full);
+  CHECK(refused({.max_subscriptions = 1}, one).empty());
+  CHECK(refused({.max_subscriptions = 1}, two) == full);
+  CHECK(refused({.max_subscriptions = 9}, three) == full);
+  CHECK(refused({.max_subscriptions = 0}, one) == full);
+  CHECK(refused({.max_payload = 3}, "PUB a 3\r\nabc\r\n").empty());
+  CHECK(refused({.max_payload = 3}, "PUB a 4\r\n") == err("Maximum Payload Violation"));
+  CHECK(refused({.max_payload = 9}, "PUB a 6\r\n") == err("Maximum Payload Violation"));
+}
+
+TEST_CASE("client core: a limit of subscriptions that becomes lower ends a session that has reached it",
+          "[session][core]") {
   virtual_client c;
-  c.connect();
-  c.core.bound({.max_payload = 3, .max_subscriptions = 1});
-  c.in("SUB a 1\r\nSUB b 2\r\n");
-  CHECK(c.out() == err("maximum subscriptions exceeded"));
-  c.in("PUB a 3\r\nabc\r\nPUB a 4\r\n");
-  CHECK(c.out() == err("Maximum Payload Violation"));
+  c.connect().in("SUB a 1\r\nSUB b 2\r\n");
+  SECTION("it has room") { c.core.bound({.max_subscriptions = 3}); }
+  SECTION("the limit stays as it is") {
+    c.core.bound({.max_subscriptions = 3});
+    c.in("SUB c 3\r\n");
+    c.core.bound({.max_subscriptions = 3});
+    c.core.bound({.max_subscriptions = 4});
+  }
+  SECTION("it has none") {
+    const int64_t most = GENERATE(0, 1, 2);
+    c.core.bound({.max_subscriptions = most});
+    CHECK(c.out() == err("maximum subscriptions exceeded"));
+    CHECK(c.reason() == "Maximum Subscriptions Exceeded");
+    return;
+  }
+  CHECK(c.out().empty());
+  CHECK(c.reason().empty());
 }
 
 TEST_CASE("client core: a login that expires ends the session at its moment", "[session][core]") {

@@ -1,13 +1,14 @@
 """Resolvers over the system account: account JWTs are pushed, looked up, listed, packed and deleted."""
 
+import hashlib
 import json
 import os
 import tempfile
 import time
 import unittest
 
-from harness import WireCase, connect_line, pub, wait_until
-from harness.nkeys import ACCOUNT, OPERATOR, USER, Key, Operator, user_jwt
+from harness import WireCase, connect_line, msg, pub, wait_until
+from harness.nkeys import ACCOUNT, NO_LIMITS, OPERATOR, USER, Key, Operator, user_jwt
 
 # Seconds in which a session is opened before its account ends: a sanitizer's build takes its time.
 SOON = 8 if os.environ.get("WIRE_SANITIZED") else 2
@@ -145,6 +146,156 @@ class Full(ClaimsCase):
         session.expect_closed()
         self.assertEqual(self.reason_of(server, session), "Authentication Failure")
         plain.fence()
+
+    def test_fewer_connections(self):
+        server = self.node(FULL)
+        c, a, full = self.sys(server), Key(ACCOUNT), "-ERR 'maximum account active connections exceeded'\r\n"
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a))
+        sessions = [self.login(server, a).expect("PONG\r\n") for _ in range(8)]
+        other = self.login(server, self.op.system).expect("PONG\r\n")
+        for most in (8, 3, 3, 2, 4):
+            self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, limits={"conn": most}))
+            for gone in sessions[most:]:
+                gone.expect_closed(full)
+                self.assertEqual(self.reason_of(server, gone), "Maximum Account Connections Exceeded")
+            sessions = sessions[:most]
+            for left in sessions:
+                left.fence()
+        sessions += [self.login(server, a).expect("PONG\r\n") for _ in range(2)]
+        self.login(server, a).expect_closed(full)
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, limits={"conn": 0}))
+        for gone in sessions:
+            gone.expect_closed(full)
+        other.fence()
+
+    def test_fewer_subscriptions(self):
+        full = "-ERR 'maximum subscriptions exceeded'\r\n"
+        server, c, a, key, session = self.live()
+        session.send("SUB a 1\r\nSUB b 2\r\n").fence()
+        one = self.login(server, a).expect("PONG\r\n")
+        one.send("SUB a 1\r\n").fence()
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, limits={"subs": 3}))
+        session.fence()
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, limits={"subs": 2}))
+        session.expect_closed(full)
+        self.assertEqual(self.reason_of(server, session), "Maximum Subscriptions Exceeded")
+        one.send("SUB b 2\r\n").fence()
+        one.send("SUB c 3\r\n").expect(full)
+
+    def test_limits_of_a_user_stay_beside_those_of_its_account(self):
+        server, c, a, key, session = self.live({"limits": {"payload": 3, "subs": 1}}, payload=5, subs=2)
+        session.send("PUB x 3\r\nabc\r\n").fence()
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a))
+        session.send("PUB x 5\r\nabcde\r\nSUB a 1\r\nSUB b 2\r\n").fence()
+        session.send("SUB c 3\r\n").expect("-ERR 'maximum subscriptions exceeded'\r\n")
+        session.send("UNSUB 2\r\n").fence()  # the NATS server would close who is at the limit
+        self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, limits={"payload": 4}))
+        session.send("PUB x 5\r\n").expect_closed("-ERR 'Maximum Payload Violation'\r\n")
+
+    def test_an_exporter_decides_anew_who_may_import(self):
+        server = self.node(FULL)
+        c, giver, taker = self.sys(server), Key(ACCOUNT), Key(ACCOUNT)
+        update = "$SYS.REQ.CLAIMS.UPDATE"
+        stream = {"name": "e", "subject": "news", "type": "stream", "token_req": True}
+        token = giver.jwt(taker.public, {"type": "activation", "subject": "news", "kind": "stream"})
+        self.push(c, update, self.op.account(giver, exports=[stream]))
+        self.push(c, update, self.op.account(taker, imports=[
+            {"name": "i", "subject": "news", "type": "stream", "account": giver.public, "token": token}]))
+        g, t = self.login(server, giver).expect("PONG\r\n"), self.login(server, taker).expect("PONG\r\n")
+        t.send("SUB news 1\r\n").fence()
+
+        def hears():
+            g.send(pub("news", "x")).fence()
+            return len(t.read_to_fence())
+        self.assertEqual(hears(), 1)
+        for claims, heard in (({"exports": []}, 0), ({"exports": [stream]}, 1),
+                              ({"exports": [{**stream, "revocations": {taker.public: int(time.time()) + 60}}]}, 0),
+                              ({"exports": [{**stream, "revocations": {taker.public: int(time.time()) - 60}}]}, 1)):
+            with self.subTest(claims=claims):
+                self.push(c, update, self.op.account(giver, **claims))
+                wait_until(lambda: hears() == heard, "the exporter's word to count")
+
+    def test_an_activation_ends(self):
+        server = self.node(FULL)
+        c, giver, taker = self.sys(server), Key(ACCOUNT), Key(ACCOUNT)
+        end = int(time.time()) + SOON
+        for kind in ("stream", "service"):
+            with self.subTest(kind=kind):
+                giver, taker, end = Key(ACCOUNT), Key(ACCOUNT), int(time.time()) + SOON
+                token = giver.jwt(taker.public, {"type": "activation", "subject": "s", "kind": kind}, exp=end)
+                one = {"name": "s", "subject": "s", "type": kind}
+                self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(giver, exports=[{**one, "token_req": True}]))
+                self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(
+                    taker, imports=[{**one, "account": giver.public, "token": token}]))
+                g, t = self.login(server, giver).expect("PONG\r\n"), self.login(server, taker).expect("PONG\r\n")
+                sender, hearer = (g, t) if kind == "stream" else (t, g)
+                hearer.send("SUB s 1\r\n").fence()
+
+                def hears():
+                    sender.send(pub("s", "x")).fence()
+                    return len(hearer.read_to_fence())
+                self.assertEqual(hears(), 1)
+                wait_until(lambda: hears() == 0, "the end of the activation")
+                self.assertGreaterEqual(time.time(), end - 1)
+
+    def test_functions_of_accounts(self):
+        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+        def hash_of(key):
+            return "".join(digits[b % 62] for b in hashlib.sha256(key.public.encode()).digest()[:8])
+        server = self.node(FULL)
+        c, giver, taker = self.sys(server), Key(ACCOUNT), Key(ACCOUNT)
+        update = "$SYS.REQ.CLAIMS.UPDATE"
+        self.push(c, update, self.op.account(giver, exports=[
+            {"name": "e", "subject": "events.{{account-hash()}}.*", "type": "stream"},
+            {"name": "s", "subject": "ask.{{account-hash()}}.>", "type": "service"}]))
+        self.push(c, update, self.op.account(
+            taker,
+            imports=[{"name": "e", "subject": "events.{{account-hash-import()}}.*", "type": "stream", "account": giver.public,
+                      "local_subject": "in.{{account-hash()}}.*"},
+                     {"name": "s", "subject": "ask.{{account-hash-import()}}.one", "type": "service", "account": giver.public}],
+            mappings={"m.{{account-hash()}}": [{"subject": "mapped.{{account-hash()}}"}]}))
+        g, t = self.login(server, giver).expect("PONG\r\n"), self.login(server, taker).expect("PONG\r\n")
+        theirs, own = hash_of(giver), hash_of(taker)
+        g.send(f"SUB ask.{theirs}.> 1\r\n").fence()
+        t.send(f"SUB in.{own}.* 1\r\nSUB mapped.{own} 2\r\nSUB back 3\r\n").fence()
+        g.send(pub(f"events.{theirs}.x", "1") + pub("events.{{account-hash()}}.x", "2")).fence()
+        t.expect(msg(f"in.{own}.x", 1, "1")).fence()
+        t.send(pub(f"m.{own}", "3")).expect(msg(f"mapped.{own}", 2, "3"))
+        t.send(pub(f"ask.{theirs}.one", "4", "back")).fence()
+        self.assertIn(f"MSG ask.{theirs}.one 1 ".encode(), g.read_op())
+
+    def test_mappings_that_cannot_be(self):
+        server = self.node(FULL)
+        c, a = self.sys(server), Key(ACCOUNT)
+        for source, destination in (("m", "{{account-hash-import()}}"), ("m", "{{account-hash(x)}}"),
+                                    ("m.{{account-hash-leaf-remote()}}", "n"), ("m.*", "{{wildcard(2)}}")):
+            with self.subTest(source=source, destination=destination):
+                got = self.push(c, "$SYS.REQ.CLAIMS.UPDATE",
+                                self.op.account(a, mappings={source: [{"subject": destination}]}))
+                self.assertRegex(got["error"]["description"], "^jwt validation failed - mapping ")
+
+    def test_scope_of_a_signing_key_changes(self):
+        signing, plain_signing = Key(ACCOUNT), Key(ACCOUNT)
+
+        def keys(allow, **more):
+            template = {**NO_LIMITS, "pub": {"allow": [allow]}}
+            return {"signing_keys": [plain_signing.public, {"kind": "user_scope", "key": signing.public,
+                                                            "role": "r", "template": template, **more}]}
+        for change in (keys("b"), keys("a", description="of another name"), {"signing_keys": [plain_signing.public]},
+                       {"signing_keys": [plain_signing.public, signing.public]}):
+            with self.subTest(change=change):
+                server, c, a, key, plain = self.live(keys("a"), plain_signing)
+                session, user = self.raw(server), Key(USER)
+                nonce = session.read_info()["nonce"]
+                session.send(connect_line(jwt=user_jwt(a, user, signer=signing, scoped=True),
+                                          sig=user.sign_text(nonce)) + b"PING\r\n").expect("PONG\r\n")
+                self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, **keys("a")))
+                session.send("PUB b 0\r\n\r\n").expect("-ERR 'Permissions Violation for Publish to \"b\"'\r\n")
+                self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, **change))
+                session.expect_closed()
+                self.assertEqual(self.reason_of(server, session), "Authentication Failure")
+                plain.fence()
 
     def test_lookup_list_and_pack(self):
         server = self.node(FULL)

@@ -120,6 +120,21 @@ class Reloaded(WireCase):
 class AccountLimits(WireCase):
     serve = False
 
+    def test_the_narrower_limit_counts(self):
+        full, large = "-ERR 'maximum subscriptions exceeded'\r\n", "-ERR 'Maximum Payload Violation'\r\n"
+        for of_node, of_account in ((1, 5), (5, 1)):
+            with self.subTest(of_node=of_node):
+                server = self.start(config=f"""max_subscriptions: {of_node}, max_payload: {of_node * 10}
+                    accounts {{ A {{ users: [{{user: u, password: p}}],
+                      limits {{ max_subscriptions: {of_account}, max_payload: {of_account * 10} }} }} }}\n""")
+                c = self.raw(server)
+                c.read_info()
+                c.send(login("u") + b"PING\r\n").expect("PONG\r\n")
+                c.send("SUB a 1\r\n").fence()
+                c.send("SUB b 2\r\n").expect(full)
+                c.send(pub("x", "1" * 10)).fence()
+                c.send(pub("x", "1" * 11)).expect_closed(large)
+
     def test_connections_subscriptions_payload(self):
         server = self.start(config="accounts { A { users: [{user: u, password: p}], "
                                    "limits { max_connections: 1, max_subscriptions: 1, max_payload: 10 } } }\n")

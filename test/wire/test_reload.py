@@ -205,6 +205,19 @@ class Users(ReloadCase):
         c.send("SUB b 2\r\nSUB c 3\r\n").expect("-ERR 'maximum subscriptions exceeded'\r\n")
         c.send("PUB a 6\r\n").expect_closed("-ERR 'Maximum Payload Violation'\r\n")
 
+    def test_an_account_may_have_fewer_connections(self):
+        config = "accounts {{ A {{ users: [{{user: u, password: p}}], limits {{ max_connections: {} }} }} }}\n".format
+        server = self.start(config=config(10), monitor=True)
+        there = [self.named(server, "u") for _ in range(6)]
+        server.reload(config(3))
+        # Which of them go is by chance in the NATS server; here the newest.
+        wait_until(lambda: len(server.json("/connz")["connections"]) == 3, "the surplus to go")
+        if IS_TROUPE:
+            for gone in there[3:]:
+                gone.expect_closed("-ERR 'maximum account active connections exceeded'\r\n")
+            for left in there[:3]:
+                left.fence()
+
     def test_token_comes_and_goes(self):
         server = self.start(config="authorization { token: one }\n")
         c = self.raw(server)

@@ -95,6 +95,28 @@ class Fetching(ResolverCase):
         self.let_in(server, self.b).send("PUB news 2\r\nhi\r\n").fence()
         a.expect("MSG news 1 2\r\nhi\r\n")
 
+    def test_an_import_comes_when_its_exporter_does(self):
+        news = {"name": "e", "subject": "news", "type": "stream"}
+        ask = {"name": "s", "subject": "ask", "type": "service"}
+        imports = [{**one, "account": self.b.public} for one in (news, ask)]
+        web = self.web((self.a, self.op.account(self.a, imports=imports)))
+        server = self.node(web)
+        a = self.let_in(server, self.a)
+        a.send("SUB news 1\r\nSUB back 2\r\n").fence()
+        self.kept_out(server, self.b)
+        web.accounts[self.b.public] = self.op.account(self.b, exports=[news, ask])
+        b = self.let_in(server, self.b)
+        b.send("SUB ask 1\r\n").fence()
+        b.send("PUB news 2\r\nhi\r\n").fence()
+        a.expect("MSG news 1 2\r\nhi\r\n")
+        a.send("PUB ask back 1\r\n?\r\n").fence()
+        self.assertIn(b"MSG ask 1 ", b.read_op())
+        # Whoever comes later has it from the beginning.
+        late = self.let_in(server, self.a)
+        late.send("SUB news 1\r\n").fence()
+        b.send("PUB news 2\r\nho\r\n").fence()
+        late.expect("MSG news 1 2\r\nho\r\n")
+
     def test_an_expired_account_is_asked_for_again(self):
         soon = int(time.time()) + 3
         web = self.web((self.a, self.op.account(self.a, expires=soon)))
