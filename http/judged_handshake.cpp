@@ -55,7 +55,7 @@ struct engine {
 /// The way back from a step, as long as there is somebody.
 struct judged_handshakes::gate {
   std::mutex mutex;
-  asio::io_context* context;
+  asio::io_context* context = nullptr;
 };
 
 class judged_handshakes::handshake : public std::enable_shared_from_this<handshake> {
