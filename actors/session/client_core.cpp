@@ -370,6 +370,7 @@ void client_core::end(std::string_view err, closed_reason reason) {
 void client_core::bound(const session_bounds& bounds) {
   const int64_t before = max_subscriptions();
   bounds_ = bounds;
+  limits_.max_payload = max_payload();  // of what came in one read with the login, too
   const bool narrower = narrower_limit(max_subscriptions(), before) != before;
   // As in the NATS server: with a limit of as many as there are the client goes too.
   if (narrower && subs_.size() > 0 && has_all_subscriptions())

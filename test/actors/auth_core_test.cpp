@@ -54,6 +54,9 @@ TEST_CASE("config authenticator: without rules everybody is let in under any nam
   REQUIRE(d.what == auth_decision::outcome::accepted);
   CHECK(d.shown == "anybody");
   CHECK(d.user->account == "$G");
+  login_request with_token;
+  with_token.who.auth_token = "secret";
+  CHECK(auth->check(with_token).shown == "[REDACTED]");
 }
 
 TEST_CASE("config authenticator: users belong to their accounts", "[auth]") {

@@ -52,6 +52,20 @@ class DefaultLimits(WireCase):
         self.client().send("PUB _GR_.x 1048577\r\n").expect_closed(PAYLOAD)
 
 
+class AccountLimits(WireCase):
+    config = """no_auth_user: g
+    accounts { G { users: [{user: g, password: p}], limits: {max_payload: 100} } }
+    """
+
+    def test_payload_of_what_comes_with_the_login(self):
+        for login in (b"", connect_line(user="g", **{"pass": "p"})):
+            with self.subTest(login=login):
+                c = self.raw()
+                self.assertEqual(c.read_info()["max_payload"], 1048576)
+                c.send(login + pub("foo", "x" * 100) + pub("foo", "x" * 101))
+                c.expect_closed(("" if login else "+OK\r\n") + PAYLOAD)
+
+
 class SmallLimits(WireCase):
     config = "max_payload: 100\nmax_control_line: 64\nmax_subscriptions: 3\nmax_sub_tokens: 3\n"
 

@@ -141,6 +141,24 @@ mappings: {
 }
 """, subjects=["mapped.b", "bar.foo", "p.x.y", "t.1.2", "u.1.2"], filters=["mapped.*", "p.>", "u.>", "t.>"])
 
+GUESTS = Setting("guests", """
+no_auth_user: g
+accounts {
+  G { users: [{user: g, password: p, permissions: {publish: ["req.>", "_INBOX.>"], subscribe: ["_INBOX.>", "tick.>"]}}]
+      limits: {max_subscriptions: 4, max_payload: 100}
+      imports: [{service: {account: S, subject: "do.*.G"}, to: "req.*", share: true}, {stream: {account: S, subject: "t.>"}, to: "tick.>"}]
+      default_permissions: {publish: "never"}
+  }
+  S { users: [{user: s, password: p}, {user: r, password: p, permissions: {subscribe: "do.>", allow_responses: {max: 30}}}]
+      exports: [{service: "do.*.*", account_token_position: 3}, {stream: "t.>", accounts: [G]}]
+  }
+}
+websocket { host: 127.0.0.1, port: -1, no_tls: true, compression: true, no_auth_user: r }
+authorization { timeout: 60 }
+""", [{}, {}, _login("s"), _login("s"), _login("r")],
+    ["req.a", "req.b", "do.a.G", "t.1", "t.1.2", "tick.1"], ["do.>", "do.*.G", "tick.*", "tick.>", "t.>", "req.*"],
+    maxima=False, one_use_replies=True)
+
 NO_HEADERS = Setting("no_headers", "no_header_support: true\n")
 
-ALL = {s.name: s for s in (PLAIN, USERS, ACCOUNTS, LIMITS, WEBSOCKET, ANYBODY, TOKEN, MAPPED, NO_HEADERS)}
+ALL = {s.name: s for s in (PLAIN, USERS, ACCOUNTS, LIMITS, WEBSOCKET, ANYBODY, TOKEN, MAPPED, GUESTS, NO_HEADERS)}
