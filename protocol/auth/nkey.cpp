@@ -100,6 +100,35 @@ std::string encode_public_nkey(nkey_role role, const nkey_public& key) {
   return seal(std::move(bytes));
 }
 
+namespace {
+
+/// The points of small order on the curve, by their y in either spelling; the sign of x does not matter. A
+/// key among them would be the key of many signatures.
+bool has_small_order(const nkey_public& key) {
+  using bytes = std::array<uint8_t, nkey_bytes>;
+  static constexpr auto near_p = [](uint8_t first) {
+    bytes out{};
+    out.fill(0xff);
+    out[0] = first;
+    out[nkey_bytes - 1] = 0x7f;
+    return out;
+  };
+  static constexpr bytes points[] = {
+    {},                                             // 0
+    {1},                                            // 1
+    near_p(0xec), near_p(0xed), near_p(0xee),       // p - 1, p, p + 1
+    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+     0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+     0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a}};
+  nkey_public y = key;
+  y.back() &= 0x7f;
+  return std::any_of(std::begin(points), std::end(points),
+                     [&](const bytes& one) { return std::equal(one.begin(), one.end(), y.begin()); });
+}
+
+} // namespace
+
 result<decoded_public_nkey> decode_public_nkey(std::string_view text) {
   if (text.size() != nkey_public_chars) return malformed("nkey: wrong length");
   const auto bytes = unseal(text);
@@ -109,6 +138,8 @@ result<decoded_public_nkey> decode_public_nkey(std::string_view text) {
   }
   decoded_public_nkey key{static_cast<nkey_role>((*bytes)[0]), {}};
   std::copy(bytes->begin() + 1, bytes->end(), key.key.begin());
+  if (key.role != nkey_role::curve && has_small_order(key.key))
+    return malformed("nkey: no key of a signer");
   return key;
 }
 

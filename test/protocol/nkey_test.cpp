@@ -85,6 +85,22 @@ TEST_CASE("A key that was changed is refused", "[protocol][nkey]") {
   CHECK_FALSE(is_public_nkey(good, nkey_role::account));
 }
 
+TEST_CASE("A point of small order is no key of a signer", "[protocol][nkey]") {
+  nkey_public point{};
+  const auto valid = [&](nkey_role role) { return is_public_nkey(encode_public_nkey(role, point), role); };
+  CHECK_FALSE(valid(nkey_role::account)); // 0
+  CHECK(valid(nkey_role::curve));
+  point[0] = 1;
+  CHECK_FALSE(valid(nkey_role::user));
+  point[31] = 0x80; // the same with another sign
+  CHECK_FALSE(valid(nkey_role::user));
+  point.fill(0xff);
+  point[0] = 0xec; // p - 1
+  CHECK_FALSE(valid(nkey_role::operator_));
+  point[0] = 0xeb;
+  CHECK(valid(nkey_role::operator_));
+}
+
 TEST_CASE("A seed that was changed is refused", "[protocol][nkey]") {
   const std::string good = known[1].seed;
   for (size_t i = 0; i < good.size(); ++i) {
