@@ -6,6 +6,7 @@
 
 #include "config/duration.hpp"
 #include "config/load_context.hpp"
+#include "config/service_url.hpp"
 #include "protocol/auth/nkey.hpp"
 #include "protocol/subject/subject.hpp"
 
@@ -112,6 +113,8 @@ void name_without_blanks(load_context& ctx, const value& v, const char* what) {
   auto s = ctx.text(v);
   if (s && s->find(' ') != std::string::npos)
     ctx.error(v, std::string(what) + " name cannot contain spaces");
+  else if (s && *s == "_")
+    ctx.error(v, "cluster name is reserved");
 }
 void cluster_name(load_context& ctx, const std::string&, const value& v) {
   name_without_blanks(ctx, v, "cluster");
@@ -132,14 +135,54 @@ void round_trips(load_context& ctx, const std::string&, const value& v) {
       if (auto d = parse_duration(*s); !d) ctx.error(v, d.error().context);
 }
 
-void urls(load_context& ctx, const std::string&, const value& v) {
-  if (auto list = ctx.expect<array>(v, "[]interface {}"))
-    for (const value& one : *list) ctx.text(one);
+constexpr char route[] = "route";
+constexpr char gateway[] = "gateway";
+constexpr char leafnode[] = "leafnode";
+
+/// What is no URL may hold a password all the same, which the NATS server shows.
+template <const char* whose>
+void url(load_context& ctx, const std::string&, const value& v) {
+  auto s = ctx.text(v);
+  if (!s || is_service_url(*s)) return;
+  const size_t at = s->rfind('@');
+  const std::string shown = at == std::string::npos ? *s : "[REDACTED]" + s->substr(at);
+  ctx.error(v, std::string("error parsing ") + whose + " url [" + go_quote(shown) + "]");
+}
+template <const char* whose>
+void urls(load_context& ctx, const std::string& key, const value& v) {
+  auto list = ctx.expect<array>(v, "[]interface {}");
+  if (!list) return;
+  std::set<std::string> seen;
+  for (const value& one : *list)
+    if (auto s = one.get<std::string>(); s && !seen.insert(*s).second)
+      ctx.warn(one, shown_url(*s, 0), std::string("Duplicate ") + whose + " entry detected");
+    else
+      url<whose>(ctx, key, one);
 }
 void leaf_urls(load_context& ctx, const std::string& key, const value& v) {
-  if (v.get<array>()) urls(ctx, key, v);
-  else if (!v.get<std::string>())
-    ctx.error(v, "Expected remote leafnode url to be an array or string, got " + show(v));
+  if (v.get<array>()) urls<leafnode>(ctx, key, v);
+  else if (v.get<std::string>()) url<leafnode>(ctx, key, v);
+  else ctx.error(v, "Expected remote leafnode url to be an array or string, got " + show(v));
+}
+/// Of leaf nodes: three numbers, and what semantic versioning allows behind them.
+void min_version(load_context& ctx, const std::string&, const value& v) {
+  auto s = ctx.text(v);
+  if (!s) return;
+  std::array<int64_t, 3> parts{};
+  const char* at = s->data();
+  const char* end = at + s->size();
+  bool good = true;
+  for (size_t i = 0; i < parts.size() && good; ++i) {
+    if (i > 0) good = at != end && *at++ == '.';
+    const bool zero_in_front = good && at + 1 < end && at[0] == '0' && at[1] >= '0' && at[1] <= '9';
+    const auto read = std::from_chars(at, end, parts[i]);
+    good = good && !zero_in_front && at != end && *at != '-' && read.ec == std::errc{};
+    at = read.ptr;
+  }
+  if (!good || (at != end && *at != '-' && *at != '+') || (at != end && at + 1 == end))
+    return ctx.error(v, "invalid leafnode's minimum version: invalid semver");
+  if (parts < std::array<int64_t, 3>{2, 8, 0})
+    ctx.error(v, "the minimum version should be at least 2.8.0");
 }
 void denied_subjects(load_context& ctx, const std::string&, const value& v) {
   if (!v.get<std::string>() && !v.get<array>())
@@ -270,9 +313,7 @@ constexpr char no_limits[] = "Expected a map to define JetStreamLimits, got ";
 constexpr char no_batch[] = "Expected a map to define batch limits, got ";
 constexpr char no_proxy[] = "Expected proxy to be a map, got ";
 constexpr char no_gateways[] = "Expected gateways field to be an array, got ";
-constexpr char no_remotes[] = "Expected remotes field to be an array, got ";
 constexpr char bad_gateway[] = "Expected gateway entry to be a map/struct, got ";
-constexpr char bad_remote[] = "Expected remote leafnode entry to be a map/struct, got ";
 constexpr char no_domains[] = "error default_js_domain config: unsupported type ";
 
 struct rule {
@@ -291,13 +332,16 @@ constexpr rule rules[] = {
   {"account", "jetstream", enabled_or_map},
   {"cluster", "name", cluster_name},
   {"cluster", "authorization", cluster_authorization},
-  {"cluster", "routes", urls},
+  {"cluster", "routes", urls<route>},
   {"cluster", "accounts", account_names},
   {"gateway", "name", gateway_name},
   {"gateway", "authorization", gateway_authorization},
   {"gateway", "gateways", list_or<no_gateways, bad_gateway>},
-  {"remote_gateway", "urls", urls},
-  {"leafnodes", "remotes", list_or<no_remotes, bad_remote>},
+  {"remote_gateway", "url", url<gateway>},
+  {"remote_gateway", "urls", urls<gateway>},
+  {"leafnodes", "authorization", check_leaf_authorization},
+  {"leafnodes", "remotes", check_leaf_remotes},
+  {"leafnodes", "min_version", min_version},
   {"leafnodes", "reconnect", sync_interval}, // a duration, that is
   {"remote_leaf", "url", leaf_urls},
   {"remote_leaf", "nkey", leaf_seed},

@@ -261,10 +261,7 @@ bool load_special(load_context& ctx, std::string_view name, const value& v) {
   } else if (name == "write_timeout") {
     load_write_timeout(ctx, v);
   } else if (name == "jetstream") {
-    auto s = v.get<std::string>();
-    auto b = v.get<bool>();
-    const std::string word = s ? lower(*s) : std::string();
-    o.jetstream = b ? *b : v.get<map>() != nullptr || word == "enabled" || word == "enable";
+    o.jetstream = jetstream_enabled(v);
     return false;
   } else if (name == "default_js_domain") {
     o.default_js_domain.clear();
@@ -391,6 +388,7 @@ load_result load(const value& root, server_options base, const parse_environment
     for (auto& [key, v] : *m)
       if (auto row = find_option("", key); row && row->name() == name)
         if (auto on = v.get<bool>()) out.options.trace = *on || out.options.trace;
+  out.options.declared = read_declared(root);
   fill_defaults(out.options);
   fill_auth_timeout(out.options);
   sort_by_place(out.errors);

@@ -48,6 +48,8 @@ result<advertised_address> parse_advertise(const std::string& text);
 result<void> validate_no_auth_user(const server_options& options, const std::string& name);
 /// The part of validate() about the WebSocket listener.
 result<void> validate_websocket(const server_options& options);
+/// The part of validate() about blocks that are not built: a message each.
+std::vector<std::string> validate_parts(const server_options& options);
 /// The part of validate() about operator mode, for a server of that version.
 result<void> validate_operators(const server_options& options, std::string_view version);
 

@@ -114,5 +114,12 @@ void fill_auth_timeout(server_options& options);
 void load_proxies(load_context& ctx, const value& v);
 /// The websocket block -> options.websocket.
 void load_websocket(load_context& ctx, const value& v);
+/// Whether a jetstream option switches it on.
+bool jetstream_enabled(const value& v);
+/// What a whole file says of parts that are not built.
+declared_parts read_declared(const value& root);
+/// What has to fit together in the authorization of leaf nodes, and in each of their remotes.
+void check_leaf_authorization(load_context& ctx, const std::string& key, const value& v);
+void check_leaf_remotes(load_context& ctx, const std::string& key, const value& v);
 
 } // namespace troupe::config

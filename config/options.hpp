@@ -5,6 +5,7 @@
 // server_options>; a reload publishes a new one and never changes an old one.
 #pragma once
 
+#include "config/declared_parts.hpp"
 #include "config/security_options.hpp"
 #include "protocol/limits.hpp"
 
@@ -147,6 +148,9 @@ struct server_options {
   bool cluster_no_advertise = false;
   int64_t cluster_connect_retries = 0;
   std::string routes;
+
+  // -- what else the file says of parts that are not built
+  declared_parts declared;
 
   // -- command line only: options that should protect something but are not built merely warn
   bool allow_unsupported = false;

@@ -131,6 +131,7 @@ result<void> validate(const server_options& o) {
       found.push_back("proxy trusted key " + go_quote(key) + " is invalid");
   check(validate_operators(o, compatible_version), found);
   check(validate_system_account(o), found);
+  for (std::string& one : validate_parts(o)) found.push_back(std::move(one));
   check(validate_websocket(o), found);
   check(validate_default_domains(o), found);
   if (found.empty()) return {};

@@ -22,7 +22,7 @@ parse_environment world() {
               return std::string("port: 5000\ndebug: true\nlogtime: true\nserver_name: file\n");
             if (path == "warn.conf") return std::string("ping_interval: 10\n");
             if (path == "bad.conf") return std::string("foo: 1\nport: x\n");
-            if (path == "later.conf") return std::string("mqtt { port: 1 }\n");
+            if (path == "later.conf") return std::string("jetstream: true\nmqtt { port: 1 }\n");
             if (path == "syntax.conf") return std::string("port: {\n");
             if (path == "range.conf") return std::string("port: 99999999999999999999\n");
             if (path == "open.conf") return std::string("port: 1\nshield: up\n");

@@ -75,12 +75,12 @@ private:
     for (auto policy : {".write_timeout", "cluster.write_timeout", "gateway.write_timeout", "leafnodes.write_timeout"})
       set(policy, "close", "retry");
     for (auto tls : {".tls", ".resolver_tls", "websocket.tls", "cluster.tls", "gateway.tls", "remote_gateway.tls",
-                     "leafnodes.tls", "remote_leaf.tls", "leaf_proxy.tls", "mqtt.tls"})
+                     "leafnodes.tls", "remote_leaf.tls", "mqtt.tls"})
       set(tls, "{timeout: 7}", "{timeout: 8}");
     for (auto login : {".authorization", "websocket.authorization", "mqtt.authorization", "cluster.authorization",
                        "gateway.authorization", "leafnodes.authorization"})
       set(login, "{user: x}", "{user: y}");
-    for (auto span : {"allow_responses.expires", "websocket.handshake_timeout", "leaf_proxy.timeout",
+    for (auto span : {"allow_responses.expires", "websocket.handshake_timeout",
                       "jetstream_limits.duplicate_window", "jetstream_batch.timeout", "leafnodes.reconnect",
                       "jetstream.sync_interval", "ocsp_cache.save_interval"})
       set(span, "\"7m\"", "\"8m\"");
@@ -221,6 +221,12 @@ private:
     set("remote_leaf.deny_imports", "[x]", "[y]");
     set("remote_leaf.deny_exports", "[x]", "[y]");
     set("remote_leaf.jetstream_cluster_migrate", "true", "false");
+    const std::string proxy = "url: \"https://x:1\"";
+    t["leaf_proxy.url"] = {proxy, "url: \"https://y:1\""};
+    set("leaf_proxy.username", "x", "y", proxy + ", password: p");
+    set("leaf_proxy.password", "x", "y", proxy + ", username: u");
+    set("leaf_proxy.timeout", "\"7m\"", "\"8m\"", proxy);
+    set("leaf_proxy.tls", "{timeout: 7}", "{timeout: 8}", proxy);
     set("remote_leaf.proxy", "{url: \"http://x:1\"}", "{url: \"http://y:1\"}");
     set("jetstream.cipher", "aes", "chacha");
     set("jetstream.limits", "{max_ack_pending: 7}", "{max_ack_pending: 8}");
@@ -253,7 +259,7 @@ const std::map<std::string, std::string> elsewhere{
 /// Rows that cannot stand in one file with the others of their block, or hide them.
 const std::set<std::string> apart{
     ".listen", ".http", ".https", ".trace",
-    "authorization.token", "authorization.users", "user.nkey", "export.service", "export.response_type",
+    "authorization.token", "authorization.users", "leaf_auth.users", "remote_leaf.nkey", "user.nkey", "export.service", "export.response_type",
     "export.threshold", "export.latency", "export.account_token_position", "export.allow_trace", "tls.certs", "resolver.ttl"};
 
 std::string name_of(const option_row& row) { return std::string(row.block) + "." + std::string(row.name()); }

@@ -38,10 +38,10 @@ class Banner(unittest.TestCase):
 
     def test_order_and_words(self):
         server = self.start("-n", "n1", "-js", config="max_payload: 9MB\nfeature_flags { js_ack_fc_v2: true, js_raft_delete_range: false, x: true }\n"
-                            "authorization { users: [{user: a, password: b}] }\ncluster { port: -1 }\n", monitor=True)
+                            "authorization { users: [{user: a, password: b}] }\ncluster { name: c, port: -1 }\n", monitor=True)
         got = lines(server)
         digest = r"\(sha256:[0-9a-f]{64}\)"
-        want = [r"\[INF\] Starting nats-server", r"\[INF\]   Version:  \d+\.\d+\.\d+", r"\[INF\]   Git:      \[not set\]",
+        want = [r"\[INF\] Starting nats-server", r"\[INF\]   Version:  \d+\.\d+\.\d+", r"\[INF\]   Git:      \[(not set|[0-9a-f]{7})\]",
                 r"\[INF\]   Troupe:   \S+, \d+ reactors", r"\[INF\]   Name:     n1", r"\[INF\]   ID:       N[A-Z2-7]{55}",
                 r"\[INF\]   Feature flags:", r"\[INF\]     Configured:    js_ack_fc_v2 \(opt-in\), js_raft_delete_range \(opt-out\)",
                 r"\[INF\]     Unsupported:   x", r"\[WRN\] Plaintext passwords detected, use nkeys or bcrypt",
@@ -96,7 +96,7 @@ class Missing(unittest.TestCase):
     def test_missing_features_only_warn(self):
         for name, text in {"cluster": "cluster { port: -1 }", "gateway": "gateway { name: a, port: -1 }",
                            "leafnodes": "leafnodes { port: -1 }", "jetstream": "jetstream: enabled",
-                           "mqtt": "mqtt { port: -1 }"}.items():
+                           "mqtt": "mqtt { port: -1 }\njetstream: enabled"}.items():
             with self.subTest(option=name), Server(config=text + "\n") as server:
                 self.assertIn(f'{server.config_path}:1:0: option "{name}" is not built yet and has no effect',
                               "\n".join(lines(server)))
