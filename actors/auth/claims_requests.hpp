@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,12 +35,14 @@ public:
   /// `directory`: where accounts are kept; nullptr with a resolver of type memory.
   claims_requests(std::shared_ptr<operator_accounts> accounts,
                   std::shared_ptr<directory_source> directory, bool is_cache)
-      : accounts_(std::move(accounts)), directory_(std::move(directory)), is_cache_(is_cache) {}
+      : accounts_(std::move(accounts)), place_{std::move(directory), is_cache} {}
 
+  /// A reload: pushed accounts are kept there from now on. Where none are kept at all that stays so.
+  void keep_in(std::shared_ptr<directory_source> directory, bool is_cache);
   /// Whether it keeps accounts, and so is asked for more than updates.
-  bool keeps() const { return directory_ != nullptr; }
+  bool keeps() const { return now().directory != nullptr; }
   /// Whether it has all accounts, and so answers for them.
-  bool is_full() const { return keeps() && !is_cache_; }
+  bool is_full() const { return now().is_full(); }
 
   /// `key`: the account that the subject names, if it does.
   claims_answer update(const std::string& jwt, const std::optional<std::string>& key);
@@ -53,12 +56,19 @@ public:
   std::vector<std::string> pack(std::string_view contents);
 
 private:
-  claims_answer put(const std::string& jwt, const std::string& key);
-  std::string words(std::string_view what) const;
+  struct place {
+    std::shared_ptr<directory_source> directory;  // nullptr: nothing is kept
+    bool is_cache = false;
 
-  std::shared_ptr<operator_accounts> accounts_;
-  std::shared_ptr<directory_source> directory_;
-  bool is_cache_;
+    bool is_full() const { return directory && !is_cache; }
+    std::string words(std::string_view what) const;
+  };
+  place now() const;
+  claims_answer put(const place& here, const std::string& jwt, const std::string& key);
+
+  const std::shared_ptr<operator_accounts> accounts_;
+  mutable std::mutex mutex_;  // of what follows
+  place place_;
 };
 
 } // namespace troupe

@@ -112,7 +112,13 @@ void operator_accounts::fetch_later(const std::string& key, fetched then) {
 }
 
 void operator_accounts::stop() {
-  source()->stop();
+  std::vector<std::shared_ptr<account_source>> all{source()};
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& one : earlier_) all.push_back(one.lock());
+  }
+  for (const auto& one : all)
+    if (one) one->stop();
   fetches_.stop();
   std::lock_guard lock(mutex_);
   under_way_.clear();
@@ -144,15 +150,16 @@ void operator_accounts::remove(const std::string& key) {
   env_.on_changed(key);
 }
 
-void operator_accounts::replace(operator_trust trust, std::shared_ptr<account_source> source) {
+void operator_accounts::replace(operator_trust trust, std::shared_ptr<account_source> source,
+                                bool look_again) {
   std::vector<std::string> known;
   {
     std::lock_guard lock(mutex_);
     trust_ = std::make_shared<const operator_trust>(std::move(trust));
     if (!source) return;
-    source_ = source;
-    // Who keeps what others say asks them no sooner than somebody needs it.
-    if (source->may_wait()) return;
+    std::erase_if(earlier_, [](const auto& one) { return one.expired(); });
+    earlier_.push_back(std::exchange(source_, source));
+    if (!look_again) return;
     for (const auto& [key, account] : accounts_) known.push_back(key);
   }
   for (const std::string& key : known) {

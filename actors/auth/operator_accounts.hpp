@@ -79,9 +79,9 @@ public:
   /// Takes away what was imported by activations that have ended. When the next one ends, in seconds
   /// of the wall clock; INT64_MAX: none does. Does not wait for a source.
   int64_t end_activations();
-  /// What a reload says. With a source, each account at hand is asked for there again, and removed
-  /// when it has gone.
-  void replace(operator_trust trust, std::shared_ptr<account_source> source);
+  /// What a reload says; without a source that stays as it is. `look_again`: each account at hand is
+  /// asked for in the new source, and removed when it has gone.
+  void replace(operator_trust trust, std::shared_ptr<account_source> source, bool look_again);
   size_t size() const;
 
 private:
@@ -113,6 +113,7 @@ private:
   mutable std::mutex mutex_;
   std::shared_ptr<const operator_trust> trust_;
   std::shared_ptr<account_source> source_;
+  std::vector<std::weak_ptr<account_source>> earlier_;  // somebody may still wait for them
   std::map<std::string, entry, std::less<>> accounts_;
   std::map<std::string, std::set<std::string>> importers_;  // of accounts at hand, by whom they import from
   std::map<std::string, std::vector<fetched>> under_way_;  // keys being fetched, and for whom

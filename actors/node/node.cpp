@@ -280,7 +280,8 @@ std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
   out->published = [this](const node_policy& policy) { watch_certificates(policy); };
   out->prepare_operators = [this](const config::server_options& o) {
     if (!operators) return result<std::function<void()>>([] {});
-    return prepare_operator_reload(*context->policy()->options, o, operators);
+    return prepare_operator_reload(*context->policy()->options, o,
+                                   {.accounts = operators, .activations = nullptr, .claims = claims});
   };
   out->ports = [this] { return client_ports{port, websocket_port}; };
   out->move_listener = [this](bound_socket socket) {

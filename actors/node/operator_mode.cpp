@@ -121,19 +121,24 @@ result<operator_parts> make_operator_accounts(
 
 result<std::function<void()>> prepare_operator_reload(
   const config::server_options& before, const config::server_options& after,
-  const std::shared_ptr<operator_accounts>& accounts) {
+  const operator_parts& running) {
   if (before.operators == after.operators) return std::function<void()>([] {});
   auto trust = operator_trust::make(after.operators, after.system_account);
   if (!trust) return trust.error();
-  std::shared_ptr<account_source> source; // stays as it is where nothing else came to be
   const config::resolver_options& resolver = after.operators.resolver;
-  if (resolver != before.operators.resolver
-      && (resolver.kind == config::resolver_kind::memory || resolver.kind == config::resolver_kind::url)) {
+  std::shared_ptr<account_source> source;
+  if (resolver != before.operators.resolver) {
     auto made = make_account_source(resolver);
     if (!made) return made.error();
     source = std::move(*made);
   }
-  return std::function<void()>([=, trust = std::move(*trust)] { accounts->replace(trust, source); });
+  // What others keep is asked for when it is needed: accounts at hand stay, as in the NATS server.
+  const bool look_again = resolver.kind == config::resolver_kind::memory;
+  return std::function<void()>([=, trust = std::move(*trust)] {
+    if (auto directory = std::dynamic_pointer_cast<directory_source>(source))
+      running.claims->keep_in(std::move(directory), resolver.kind == config::resolver_kind::cache);
+    running.accounts->replace(trust, source, look_again);
+  });
 }
 
 } // namespace troupe

@@ -68,11 +68,11 @@ result<operator_parts> make_operator_accounts(
   const config::server_options& options, std::weak_ptr<node_context> context,
   std::shared_ptr<session_renewal> renewal);
 
-/// What a reload makes of operator mode: whom it trusts, the accounts of a
-/// resolver in memory, and whom one of a URL trusts.
+/// What a reload makes of operator mode: whom it trusts and where accounts come from. Who keeps accounts in
+/// a directory takes pushed ones into the new one; whether there are any to be pushed is settled at the start.
 /// The function puts it in force and may look all accounts up. Errors: what refuses the reload.
 result<std::function<void()>> prepare_operator_reload(
   const config::server_options& before, const config::server_options& after,
-  const std::shared_ptr<operator_accounts>& accounts);
+  const operator_parts& running);
 
 } // namespace troupe

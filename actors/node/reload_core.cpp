@@ -34,7 +34,6 @@ std::string field_name(std::string_view option) {
     {"https_port", "HTTPSPort"},
     {"http_base_path", "HTTPBasePath"},
     {"operator", "TrustedOperators"},
-    {"resolver", "AccountResolver"},
     {"resolver_pinned_accounts", "resolverPinnedAccounts"},
   };
   for (auto& [name, field] : irregular)
@@ -196,20 +195,6 @@ void keep_random_ports(const server_options& current, server_options& next) {
   keep(current.websocket.port, next.websocket.port);
 }
 
-/// The NATS server takes another kind or folder, and from then on has two that know different
-/// accounts. Here one in memory changes with its preloaded accounts, that of a URL with resolver_tls.
-result<void> check_resolver(const config::resolver_options& before,
-                            const config::resolver_options& after) {
-  using enum config::resolver_kind;
-  if ((before.kind == none) != (after.kind == none))
-    return error{errc::malformed,
-                 "config reload not supported for moving to or from an account resolver"};
-  auto text = [](const config::resolver_options& r) -> std::string {
-    return r.kind == memory ? "MEM" : r.kind == url ? r.url : r.dir;
-  };
-  return refusal("AccountResolver", text(before), text(after));
-}
-
 /// Rules that are more than "live or not".
 result<void> check_special(const option_row& row, const server_options& before,
                            const server_options& after) {
@@ -226,10 +211,12 @@ result<void> check_special(const option_row& row, const server_options& before,
   // A listener moves, but is neither opened nor closed for good.
   if (name == "websocket" && (before.websocket.port == 0) != (after.websocket.port == 0))
     return refusal("Websocket", value_text(row, before), value_text(row, after));
-  if (name == "resolver_preload"
-      && after.operators.resolver.kind != config::resolver_kind::memory)
-    return refusal("resolverPreloads", value_text(row, before), value_text(row, after));
-  if (name == "resolver") return check_resolver(before.operators.resolver, after.operators.resolver);
+  const auto has_resolver = [](const server_options& o) {
+    return o.operators.resolver.kind != config::resolver_kind::none;
+  };
+  if (name == "resolver" && has_resolver(before) != has_resolver(after))
+    return error{errc::malformed,
+                 "config reload not supported for moving to or from an account resolver"};
   if (name == "client_advertise" && !after.client_advertise.empty())
     if (auto good = config::parse_advertise(after.client_advertise); !good)
       return error{errc::malformed, "invalid ClientAdvertise value of " + after.client_advertise

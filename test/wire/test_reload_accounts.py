@@ -4,7 +4,7 @@ import json
 import unittest
 
 from harness import connect_line, hpub, msg, pub, wait_until
-from harness.nkeys import ACCOUNT, Key
+from harness.nkeys import ACCOUNT, USER, Key
 from harness.reload_case import IS_TROUPE
 from test_reload_blocks import LOGIN, T, UserCase, as_user
 
@@ -32,11 +32,18 @@ class Account(AccountCase):
     block = "account"
 
     def test_nkey(self):
-        trial, after = self.changing((), (f"nkey: {Key(ACCOUNT).public}",))
-        with trial as t:
-            a, _ = self.both(t)
-            t.reload(after)
-            a.fence()
+        """It comes, changes and goes: who is in the account stays, with its imports, and others come to the same one."""
+        one, two = (f"nkey: {Key(ACCOUNT).public}, {STREAM[0]}" for _ in range(2))
+        with self.running(self.config(STREAM[0], STREAM[1]), login=LOGIN) as t:
+            a, b = self.both(t)
+            b.send("SUB x.> 1\r\n").fence()
+            for after in (one, two, STREAM[0]):
+                t.reload(self.config(after, STREAM[1]))
+                for publisher in (a, t.let_in(**as_user("a"))):
+                    publisher.send(pub("x.y", after[-3:])).fence()
+                    b.expect(msg("x.y", 1, after[-3:]))
+            for wrong in (Key(USER).public, "A" * 56, "x"):
+                t.refused(self.config(f"nkey: {wrong}"), r".*Not a valid public nkey for an account: .*" + wrong[:20])
 
     def test_users(self):
         with self.running(self.config(), login=LOGIN) as t:

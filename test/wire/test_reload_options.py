@@ -3,9 +3,12 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
+import tempfile
 import unittest
+import urllib.request
 
 from harness import RawClient, Server, connect_line, free_port, msg, pub, wait_until
 from harness.account_server import AccountServer
@@ -132,11 +135,36 @@ class Files(ReloadOptionCase):
             port = free_port()
             t.refused(f"prof_port: {port}\n", f"config reload not supported for ProfPort: old=0, new={port}\n")
 
+    @unittest.skipIf(os.environ.get("WIRE_SANITIZED"), "locks are not noted under a sanitizer")
     def test_prof_block_rate(self):
-        """What it does is in test_profile.py."""
-        with self.running("") as t:
-            t.reload("prof_block_rate: 7\n")
-            self.assertIn("Reloaded: prof_block_rate = 7\n", t.server.log())
+        """Waits are noted from the reload on that wants them, and up to the one that does not."""
+        users = "accounts { $SYS { users: [{user: sys, password: p}] }, A { users: [{user: a}] } }\nno_auth_user: a\n"
+        with self.running(users, "--profile", "-1") as t:
+            port = int(t.server.ports["profile"][0].rsplit(":", 1)[1])
+            asker = t.let_in(user="sys", **{"pass": "p"})
+            asker.send("SUB inbox 1\r\n")
+
+            def noted():
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/debug/pprof/block?debug=1", timeout=20) as r:
+                    return sum(int(n) for n in re.findall(rb"^\d+ (\d+) @", r.read(), re.M))
+
+            def waits():
+                """Threads that want the same thing: a page measures the process, one at a time."""
+                asker.send(pub("$SYS.REQ.SERVER.PING.VARZ", b"", "inbox") * 100)
+                for _ in range(100):
+                    asker.read_op()
+
+            waits()
+            self.assertEqual(noted(), 0)
+            t.reload(users + "prof_block_rate: 1\n")
+            self.assertIn("Reloaded: prof_block_rate = 1\n", t.server.log())
+            wait_until(lambda: waits() or noted(), "waits to be noted")
+            t.reload(users + "prof_block_rate: 0\n")
+            self.assertIn("Reloaded: prof_block_rate = 0\n", t.server.log())
+            before = noted()
+            for _ in range(3):
+                waits()
+            self.assertEqual(noted(), before)
 
 
 class Monitoring(ReloadOptionCase):
@@ -438,13 +466,46 @@ class OperatorMode(ReloadOptionCase):
             t.reload(self.text(self.a, self.b))
             self.login_to(t.server, self.b).expect("PONG\r\n")
 
+    def folder(self, *keys):
+        """A directory of a resolver that knows these accounts and the system's."""
+        folder = tempfile.TemporaryDirectory(prefix="resolver-")
+        self.addCleanup(folder.cleanup)
+        jwts = {k.public: self.op.account(k) for k in keys}
+        for key, jwt in {**jwts, self.op.system.public: self.op.system_jwt}.items():
+            with open(os.path.join(folder.name, key + ".jwt"), "w", encoding="ascii") as f:
+                f.write(jwt)
+        return folder.name
+
+    def web(self, *keys):
+        server = AccountServer({**{k.public: self.op.account(k) for k in keys}, self.op.system.public: self.op.system_jwt})
+        self.addCleanup(server.close)
+        return server
+
+    def with_resolver(self, text):
+        return f"operator: {self.op.jwt}\nresolver: {text}\n"
+
+    def taken(self, before, after):
+        """Who is there stays, whether the new resolver knows the account or not; others come by what it knows."""
+        with self.running(before, connect=self.connect) as t:
+            self.login_to(t.server, self.b).expect_closed("-ERR 'Authorization Violation'\r\n")
+            t.reload(after)
+            self.login_to(t.server, self.b).expect("PONG\r\n")
+            return t
+
     def test_resolver(self):
         with self.running("") as t:
             t.refused("resolver: MEM\n", "config reload not supported for moving to or from an account resolver\n")
-        with self.running(self.text(), connect=self.connect) as t:
-            if IS_TROUPE:  # the Go server would have two that know different accounts
-                t.refused(self.text().replace("resolver: MEM", f"resolver {{ type: full, dir: '{t.server.dir}/jwt' }}"),
-                          "config reload not supported for AccountResolver: old=MEM, new=.*/jwt\n")
+        url = [self.with_resolver(f'URL("{self.web(k).url}")') for k in (self.a, self.b)]
+        directory = [self.with_resolver(f"{{ type: full, dir: '{self.folder(k)}' }}") for k in (self.a, self.b)]
+        for before, after in [(url[0], url[1]), (directory[0], url[1]), (url[0], directory[1]), (self.text(self.a), url[1]),
+                              (self.text(self.a), directory[1]), (url[0], self.text()), (directory[0], self.text())]:
+            with self.subTest(before=before, after=after):
+                self.taken(before, after)
+        with self.running(self.text(self.a), connect=self.connect) as t:
+            # Nobody is asked before somebody needs it.
+            t.reload(self.with_resolver(f'URL("http://127.0.0.1:{free_port()}/accounts/")'))
+            self.login_to(t.server, self.b).expect_closed("-ERR 'Authorization Violation'\r\n")
+            t.refused(self.with_resolver(f"{{ type: full, dir: '{os.path.join(t.server.dir, 'server.conf')}' }}"), ".")
 
     def test_resolver_tls(self):
         first, second = Authority("First CA"), Authority("Second CA")

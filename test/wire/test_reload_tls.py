@@ -1,10 +1,10 @@
 """Each option of the blocks tls, certs, ocsp, proxies and resolver is changed by SIGHUP while messages flow, and no option of
 any block is without its case. The traffic itself goes in clear."""
 
+import contextlib
 import os
 import ssl
 import sys
-import tempfile
 import unittest
 
 import test_reload_accounts
@@ -13,12 +13,12 @@ import test_reload_logging
 import test_reload_ocsp
 import test_reload_options
 import test_reload_websocket
-from harness import connect_line
+from harness import connect_line, pub
 from harness.certificates import Authority, client_context
 from harness.client import Closed
-from harness.nkeys import USER, Key
+from harness.nkeys import ACCOUNT, USER, Key
 from harness.ocsp import Responder, stapled
-from harness.reload_case import ReloadOptionCase, cases_of, option_rows, troupe_only
+from harness.reload_case import IS_TROUPE, ReloadOptionCase, cases_of, option_rows, troupe_only
 from harness.tls_case import CA, CLIENT, SERVER, STRANGER, tls
 
 PLAIN_TOO = "allow_non_tls: true\n"
@@ -280,51 +280,68 @@ class Proxy(Proxies):
 
 
 class Resolver(test_reload_options.OperatorMode):
-    """The Go server takes another one, and from then on has two that know different accounts: here none of it changes."""
+    """The Go server takes another one too, but goes on keeping what is pushed where the first one did."""
 
     block = "resolver"
     for name in [n for n in dir(test_reload_options.OperatorMode) if n.startswith("test_")]:
         locals()[name] = None
     del name
 
-    @troupe_only
-    def refuses(self, change, resolver="type: full, dir: '{dir}/jwt', limit: 10, interval: '1m', timeout: '2s'"):
-        """`change`: what it becomes instead of what."""
-        folder = tempfile.TemporaryDirectory(prefix="resolver-")
-        self.addCleanup(folder.cleanup)
-        os.mkdir(folder.name + "/jwt")
-        os.mkdir(folder.name + "/other")
-        text = self.text().replace("resolver: MEM", "resolver { " + resolver.replace("{dir}", folder.name) + " }")
-        after = text
+    @contextlib.contextmanager
+    def changed(self, *change, resolver="type: full, dir: '{dir}', limit: 10, interval: '1m', timeout: '2s'"):
+        """`change`: what it becomes instead of what. The new one's directory knows another account."""
+        places = {"{dir}": self.folder(self.a), "{other}": self.folder(self.b)}
+        before, after = resolver, resolver
         for old, new in change:
             self.assertIn(old, after)
             after = after.replace(old, new)
-        with self.running(text, connect=self.connect) as t:
-            t.refused(after, "config reload not supported for AccountResolver: old=.*/jwt, new=")
+        for key, folder in places.items():
+            before, after = before.replace(key, folder), after.replace(key, folder)
+        with self.running(self.with_resolver(f"{{ {before} }}"), connect=self.connect) as t:
+            if "{other}" in "".join(new for _, new in change):
+                self.login_to(t.server, self.b).expect_closed("-ERR 'Authorization Violation'\r\n")
+            t.reload(self.with_resolver(f"{{ {after} }}"))
+            yield t, places["{other}"]
+
+    def takes(self, *change, **more):
+        with self.changed(*change, **more) as (t, _):
+            self.connect(t.server)
 
     def test_type(self):
-        self.refuses([("type: full", "type: cache"), (", interval: '1m'", "")])
+        self.takes(("type: full", "type: cache"), (", interval: '1m'", ""))
 
     def test_dir(self):
-        self.refuses([("/jwt", "/other")])
+        with self.changed(("{dir}", "{other}")) as (t, folder):
+            self.login_to(t.server, self.b).expect("PONG\r\n")
+            if IS_TROUPE:
+                pushed = Key(ACCOUNT)
+                c = self.login_to(t.server, self.op.system).expect("PONG\r\n").send("SUB inbox 1\r\n").fence()
+                c.send(pub("$SYS.REQ.CLAIMS.UPDATE", self.op.account(pushed), "inbox"))
+                self.assertIn(b'"message":"jwt updated"', c.read_op())
+                self.assertIn(pushed.public + ".jwt", os.listdir(folder))
 
+    @troupe_only
     def test_allow_delete(self):
-        self.refuses([("limit: 10", "limit: 10, allow_delete: true")])
+        with self.changed(("limit: 10", "limit: 10, allow_delete: true")) as (t, _):
+            token = self.op.key.jwt(self.op.key.public, {"type": "generic", "accounts": [self.b.public]})
+            c = self.login_to(t.server, self.op.system).expect("PONG\r\n").send("SUB inbox 1\r\n").fence()
+            c.send(pub("$SYS.REQ.CLAIMS.DELETE", token, "inbox"))
+            self.assertIn(b'"message":"deleted 1 accounts"', c.read_op())
 
     def test_hard_delete(self):
-        self.refuses([("limit: 10", "limit: 10, allow_delete: true, hard_delete: true")])
+        self.takes(("limit: 10", "limit: 10, allow_delete: true, hard_delete: true"))
 
     def test_limit(self):
-        self.refuses([("limit: 10", "limit: 20")])
+        self.takes(("limit: 10", "limit: 20"))
 
     def test_interval(self):
-        self.refuses([("interval: '1m'", "interval: '2m'")])
+        self.takes(("interval: '1m'", "interval: '2m'"))
 
     def test_timeout(self):
-        self.refuses([("timeout: '2s'", "timeout: '3s'")])
+        self.takes(("timeout: '2s'", "timeout: '3s'"))
 
     def test_ttl(self):
-        self.refuses([("ttl: '1h'", "ttl: '2h'")], "type: cache, dir: '{dir}/jwt', ttl: '1h'")
+        self.takes(("ttl: '1h'", "ttl: '2h'"), resolver="type: cache, dir: '{dir}', ttl: '1h'")
 
 
 if __name__ == "__main__":
