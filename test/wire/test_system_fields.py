@@ -6,7 +6,11 @@ import unittest
 
 from harness import Server, WireCase, connect_line, hpub, pub, wait_until
 from harness.fields import problems
+from harness.nkeys import ACCOUNT, OPERATOR, Key
+from harness.ocsp import REVOKED, serial_of
 from harness.server import is_troupe
+from test_claims import FULL, ClaimsCase
+from test_ocsp_peer import CA, PeerCase
 
 CONFIG = """
 server_name: S1
@@ -49,6 +53,8 @@ REFUSED = [
     ("SERVER.{id}.KICK", {"cid": 99999}, 500), ("SERVER.{id}.LDM", {"cid": 99999}, 500),
 ]
 TYPES = {"ConnectEvent": "io.nats.server.advisory.v1.client_connect", "DisconnectEvent": "io.nats.server.advisory.v1.client_disconnect",
+         "OCSPPeerReject": "io.nats.server.advisory.v1.ocsp_peer_reject",
+         "OCSPPeerInvalid": "io.nats.server.advisory.v1.ocsp_peer_link_invalid",
          "AccountNumConns": "io.nats.server.advisory.v1.account_connections", "ServiceLatency": "io.nats.server.metric.v1.service_latency"}
 
 
@@ -197,6 +203,63 @@ class Events(FieldCase):
         reply = service.read_op().split(b" ")[3].decode()
         service.send(pub(reply, "y")).fence()
         self.check_event("ServiceLatency", self.next_event(watcher)[1])
+
+
+class PeerEvents(PeerCase, FieldCase):
+    """What is told of clients whose certificates do not hold."""
+
+    def test_refused_certificate(self):
+        responder = self.responder()
+        server = self.node()
+        c = self.lets_in(server, CA.issue("sys", usage="clientAuth"), user="sys", **{"pass": "s3cr3t"})
+        c.send("SUB $SYS.SERVER.*.OCSP.PEER.> 1\r\n").fence()
+        certificate = self.certificate(responder, "revoked")
+        responder.status[serial_of(certificate)] = REVOKED
+        self.refuses(server, certificate)
+        prefix = f"$SYS.SERVER.{c.info['server_id']}.OCSP.PEER."
+        kinds = {prefix + "CONN.REJECT": "OCSPPeerReject", prefix + "LINK.INVALID": "OCSPPeerInvalid"}
+        seen = set()
+        for _ in kinds:
+            subject, event = self.next_event(c)
+            seen.add(subject)
+            self.check_event(kinds[subject], event)
+        self.assertEqual(seen, set(kinds))
+
+
+class Claims(ClaimsCase, FieldCase):
+    """What a resolver answers over the system account."""
+
+    def asked(self, kind, c, subject, body=""):
+        answer = json.loads(self.ask(c, "$SYS.REQ." + subject, body))
+        self.check(kind, answer)
+        return answer
+
+    def updates(self, resolver):
+        server = self.node(resolver)
+        c, a = self.sys(server), Key(ACCOUNT)
+        for subject, jwt, good in [("CLAIMS.UPDATE", self.op.account(a), True), ("CLAIMS.UPDATE", "nonsense", False),
+                                   (f"ACCOUNT.{a.public}.CLAIMS.UPDATE", self.op.account(a), True),
+                                   (f"ACCOUNT.{a.public}.CLAIMS.UPDATE", self.op.account(Key(ACCOUNT)), False)]:
+            answer = self.asked("ClaimUpdate", c, subject, jwt)
+            self.assertEqual(sorted(answer), sorted(["data" if good else "error", "server"]))
+        return c, a
+
+    def test_full(self):
+        c, a = self.updates(FULL)
+        self.assertIn(a.public, self.asked("ClaimsList", c, "CLAIMS.LIST")["data"])
+        for signer, part in [(self.op.key, "data"), (Key(OPERATOR), "error")]:
+            token = signer.jwt(signer.public, {"type": "generic", "accounts": [a.public]})
+            self.assertEqual(sorted(self.asked("ClaimUpdate", c, "CLAIMS.DELETE", token)), [part, "server"])
+
+    def test_cache(self):
+        c, _ = self.updates("{type: cache, dir: 'DIR'}")
+        self.asked("ClaimsList", c, "CLAIMS.LIST")
+
+    def test_memory(self):
+        """Which is asked about one account only."""
+        c, a = self.sys(self.node("MEM")), Key(ACCOUNT)
+        for jwt, part in [(self.op.account(a), "data"), ("", "error")]:
+            self.assertEqual(sorted(self.asked("ClaimUpdate", c, f"ACCOUNT.{a.public}.CLAIMS.UPDATE", jwt)), [part, "server"])
 
 
 if __name__ == "__main__":

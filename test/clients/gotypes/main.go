@@ -27,6 +27,12 @@ type response struct {
 	Error  *server.ApiError   `json:"error,omitempty"`
 }
 
+// Answered to $SYS.REQ.CLAIMS.LIST; the server makes it of a map.
+type claimsList struct {
+	Server *server.ServerInfo `json:"server"`
+	Data   []string           `json:"data"`
+}
+
 var types = map[string]func() any{
 	"Varz":            func() any { return new(server.Varz) },
 	"Connz":           func() any { return new(server.Connz) },
@@ -53,6 +59,8 @@ var types = map[string]func() any{
 	"AccountNumConns": func() any { return new(server.AccountNumConns) },
 	"OCSPPeerReject":  func() any { return new(server.OCSPPeerRejectEventMsg) },
 	"OCSPPeerInvalid": func() any { return new(server.OCSPPeerChainlinkInvalidEventMsg) },
+	"ClaimUpdate":     func() any { return new(server.ServerAPIClaimUpdateResponse) },
+	"ClaimsList":      func() any { return new(claimsList) },
 	"Response":        func() any { return new(response) },
 }
 
