@@ -28,6 +28,12 @@ struct subs_request {
   bool want_subs = false;
 };
 
+/// What is wanted of the accounts in node_snapshot::accounts.
+struct accounts_request {
+  enum class depth : uint8_t { nothing, names, figures } what = depth::nothing;
+  std::string account; // empty: all
+};
+
 struct health_request {
   bool js_enabled = false, js_enabled_only = false, js_server_only = false, js_meta_only = false;
   bool leaf_remotes_connected = false;
@@ -38,7 +44,7 @@ struct health_request {
 class monitor_source {
 public:
   virtual ~monitor_source() = default;
-  virtual result<observe::node_snapshot> node() = 0;
+  virtual result<observe::node_snapshot> node(const accounts_request& accounts = {}) = 0;
   virtual result<std::vector<observe::reactor_snapshot>> reactors() = 0;
   /// All connections of the wanted states; paging, sorting and other filters happen here in http/.
   virtual result<observe::connections_snapshot> connections(const connections_request& request) = 0;

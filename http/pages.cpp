@@ -36,17 +36,18 @@ result<std::string> pages::varz() {
 }
 
 result<std::string> pages::metrics() {
-  auto node = source_.node();
+  auto node = source_.node({accounts_request::depth::figures, {}});
   if (!node) return node.error();
   auto reactors = source_.reactors();
   if (!reactors) return reactors.error();
-  auto subs = source_.subscriptions({});
-  if (!subs) return subs.error();
+  observe::sublist_stats subs;
+  for (auto& account : node->accounts)
+    subs += account.stats;
   auto actors = source_.actors();
   if (!actors) return actors.error();
   bool healthy = source_.health({}).status_code == 200;
   auto counts = request_counts();
-  return render_metrics({*node, *reactors, subs->stats, *actors, healthy, measure(), counts});
+  return render_metrics({*node, *reactors, subs, *actors, healthy, measure(), counts});
 }
 
 result<std::string> pages::connz(const connz_options& options) {
@@ -66,12 +67,13 @@ result<std::string> pages::subsz(const subsz_options& options) {
 }
 
 result<std::string> pages::accountz(const accountz_options& options) {
-  auto node = source_.node();
+  using depth = accounts_request::depth;
+  auto node = source_.node({options.account.empty() ? depth::names : depth::figures, options.account});
   return node ? render_accountz(options, *node, now_()) : node.error();
 }
 
 result<std::string> pages::accstatz(const accstatz_options& options) {
-  auto node = source_.node();
+  auto node = source_.node({accounts_request::depth::figures, {}});
   if (!node) return node.error();
   return render_accstatz(options, *node, now_());
 }
@@ -102,7 +104,9 @@ result<std::string> pages::jsz(const jsz_options& options) {
 result<std::string> pages::raftz(const raftz_options& options) { return render_raftz(options); }
 
 result<std::string> pages::ipqueuesz(const ipqueuesz_options& options) {
-  return render_ipqueuesz(options);
+  auto node = source_.node();
+  if (!node) return node.error();
+  return render_ipqueuesz(options, *node);
 }
 
 result<std::string> pages::actorz() {

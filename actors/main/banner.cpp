@@ -5,6 +5,7 @@
 #include <cctype>
 #include <string>
 
+#include "actors/main/build_commit.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/session/node_context.hpp"
 #include "config/version.hpp"
@@ -65,7 +66,7 @@ void log_banner(const config::cli_result& cli, const node& n) {
   const config::server_options& o = cli.options;
   log::info("Starting nats-server");
   log::info("  Version:  {}", config::compatible_version);
-  log::info("  Git:      [not set]");
+  log::info("  Git:      [{}]", build_commit.empty() ? "not set" : build_commit);
   log::info("  Troupe:   {}, {} reactors", config::own_version, n.reactors());
   log::info("  Name:     {}", n.context().policy()->info.server_name);
   log::info("  ID:       {}", n.server_id());

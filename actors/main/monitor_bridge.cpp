@@ -4,6 +4,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "actors/main/build_commit.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/session/node_context.hpp"
 #include "config/version.hpp"
@@ -54,12 +55,13 @@ private:
 monitor_bridge::monitor_bridge(class node& n, int monitor_port)
     : node_(n), monitor_port_(monitor_port), start_(observe::wall_now()) {}
 
-result<observe::node_snapshot> monitor_bridge::node() {
+result<observe::node_snapshot> monitor_bridge::node(const http::accounts_request& accounts) {
   const node_context& context = node_.context();
   const node_policy_ptr policy = context.policy();
   const config::server_options& options = *policy->options;
   observe::node_snapshot s;
   s.server_id = node_.server_id();
+  s.git_commit = build_commit;
   s.server_name = policy->info.server_name;
   s.runtime = policy->info.go;
   // What clients are told, client_advertise included.
@@ -85,24 +87,38 @@ result<observe::node_snapshot> monitor_bridge::node() {
   s.auth_required = policy->settings.auth_required;
   s.lame_duck = context.lame_duck.load();
 
-  for (const routing::account_ptr& account : context.accounts->all()) {
-    auto one = snapshot_of(*account);
-    if (!one) return one.error();
-    s.accounts.push_back(std::move(*one));
-  }
+  s.queues = node_.queues();
+  auto some = snapshots(accounts);
+  if (!some) return some.error();
+  s.accounts = std::move(*some);
   return s;
 }
 
-result<observe::account_snapshot> monitor_bridge::snapshot_of(const routing::account& account) {
-  observe::account_snapshot s = account.snapshot();
-  if (!account.shard_if_any(0)) return s;
+std::vector<routing::account_ptr> monitor_bridge::accounts(const std::string& only) const {
+  const routing::account_directory& all = *node_.context().accounts;
+  if (only.empty()) return all.all();
+  if (routing::account_ptr one = all.find(only)) return {std::move(one)};
+  return {};
+}
+
+result<std::vector<observe::account_snapshot>>
+monitor_bridge::snapshots(const http::accounts_request& q) {
+  using depth = http::accounts_request::depth;
+  std::vector<observe::account_snapshot> list;
+  if (q.what == depth::nothing) return list;
   subs_query query;
-  query.account = account.name();
-  auto subs = node_.subscriptions(query);
-  if (!subs) return subs.error();
-  s.stats = subs->stats;
-  s.subscriptions = static_cast<uint32_t>(subs->stats.num_subscriptions);
-  return s;
+  for (routing::account_ptr& account : accounts(q.account)) {
+    list.push_back(account->snapshot());
+    query.accounts.push_back(std::move(account));
+  }
+  if (q.what == depth::names) return list;
+  auto report = node_.subscriptions(query);
+  if (!report) return report.error();
+  for (size_t i = 0; i < list.size(); ++i) {
+    list[i].stats = report->figures[i];
+    list[i].subscriptions = static_cast<uint32_t>(list[i].stats.num_subscriptions);
+  }
+  return list;
 }
 
 result<std::vector<observe::reactor_snapshot>> monitor_bridge::reactors() {
@@ -122,6 +138,7 @@ result<observe::connections_snapshot> monitor_bridge::connections(
   query.closed = q.state != http::connection_state::open;
   query.subs = q.want_subs;
   query.cid = q.cid;
+  query.account = q.account;
   auto report = node_.connections(query);
   if (!report) return report.error();
   s.open = std::move(report->open);
@@ -139,22 +156,23 @@ result<observe::connections_snapshot> monitor_bridge::connections(
   // The rings of the reactors, merged into one by the time of the end.
   std::sort(s.closed.begin(), s.closed.end(),
             [](const auto& a, const auto& b) { return a.stop < b.stop; });
-  if (!q.account.empty()) {
-    auto other = [&](const auto& c) { return c.account != q.account; };
-    std::erase_if(s.open, other);
-    std::erase_if(s.closed, other);
-  }
   return s;
 }
 
 result<observe::subs_snapshot> monitor_bridge::subscriptions(const http::subs_request& q) {
+  observe::subs_snapshot all;
   subs_query query;
-  query.list = q.want_subs;
-  query.account = q.account;
+  query.accounts = accounts(q.account);
+  auto report = node_.subscriptions(query);
+  if (!report) return report.error();
+  for (const observe::sublist_stats& one : report->figures) all.stats += one;
+  if (!q.want_subs) return all;
+  query.what = subs_slice::wanted::list;
+  report = node_.subscriptions(query);
+  if (!report) return report.error();
+  all.subs = std::move(report->subs);
   name_tags tag_of(*node_.context().accounts);
-  auto all = node_.subscriptions(query);
-  if (all)
-    for (auto& sub : all->subs) sub.account_tag = tag_of(sub.account);
+  for (auto& sub : all.subs) sub.account_tag = tag_of(sub.account);
   return all;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "actors/node/node.hpp"
 #include "actors/routing/account.hpp"
@@ -17,7 +18,7 @@ class monitor_bridge final : public http::monitor_source {
 public:
   monitor_bridge(class node& n, int monitor_port);
 
-  result<observe::node_snapshot> node() override;
+  result<observe::node_snapshot> node(const http::accounts_request& accounts) override;
   result<std::vector<observe::reactor_snapshot>> reactors() override;
   result<observe::connections_snapshot> connections(const http::connections_request& q) override;
   result<observe::subs_snapshot> subscriptions(const http::subs_request& q) override;
@@ -28,7 +29,8 @@ public:
   void note_failure(const std::string& why);
 
 private:
-  result<observe::account_snapshot> snapshot_of(const routing::account& account);
+  std::vector<routing::account_ptr> accounts(const std::string& only) const;
+  result<std::vector<observe::account_snapshot>> snapshots(const http::accounts_request& q);
 
   class node& node_;
   std::atomic<int> monitor_port_;

@@ -38,7 +38,6 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto answer_within = 5s;
 
 struct system_config : caf::actor_system_config {
   system_config() {
@@ -505,43 +504,25 @@ unsigned node::active_drivers() const { return p_->drivers ? p_->drivers->active
 
 // -- monitoring ------------------------------------------------------------------------------------
 
-namespace {
-
-error no_answer(const caf::error& e, caf::actor_system& sys) {
-  return {errc::unavailable, "the node did not answer in time: " + sys.render(e)};
+result<connections_report> node::connections(const connections_query& q) {
+  return gather_connections(*p_->system, p_->hubs, q, p_->context->next_client_id.load());
 }
 
-} // namespace
-
-result<hub_report> node::connections(const connections_query& q) {
-  caf::scoped_actor self{*p_->system};
-  hub_report all;
-  std::optional<error> failure;
-  for (auto& hub : p_->hubs) {
-    self->request(hub, answer_within, q).receive(
-      [&](const hub_report_ptr& r) {
-        std::move(r->open.begin(), r->open.end(), std::back_inserter(all.open));
-        std::move(r->closed.begin(), r->closed.end(), std::back_inserter(all.closed));
-      },
-      [&](const caf::error& e) { failure = no_answer(e, *p_->system); });
-  }
-  if (failure) return *failure;
-  return all;
+result<subs_report> node::subscriptions(const subs_query& q) {
+  return gather_subscriptions(*p_->system, p_->hubs, q);
 }
 
-result<observe::subs_snapshot> node::subscriptions(const subs_query& q) {
-  caf::scoped_actor self{*p_->system};
-  observe::subs_snapshot all;
-  std::optional<error> failure;
-  for (auto& hub : p_->hubs) {
-    self->request(hub, answer_within, q).receive(
-      [&](const subs_report_ptr& r) {
-        all.stats += r->stats;
-        std::move(r->subs.begin(), r->subs.end(), std::back_inserter(all.subs));
-      },
-      [&](const caf::error& e) { failure = no_answer(e, *p_->system); });
+std::vector<observe::queue_snapshot> node::queues() const {
+  std::vector<observe::queue_snapshot> all;
+  const auto add = [&](const char* name) { all.push_back({name, 0, 0}); };
+  if (p_->system_account) {
+    add("SendQ");
+    // Only requests wait here: what is said is published at once, and pings have no queue of their own.
+    all.push_back(p_->system_account->requests());
+    add("System recvQ Pings");
+    add("System sendQ");
   }
-  if (failure) return *failure;
+  add("delayed API responses");
   return all;
 }
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "actors/node/reload_actor.hpp"
-#include "actors/session/session_messages.hpp"
+#include "actors/session/gather.hpp"
 #include "actors/system/system_service.hpp"
 #include "config/options.hpp"
 #include "protocol/result.hpp"
@@ -62,9 +62,11 @@ public:
   unsigned active_drivers() const;
 
   /// For monitoring; any thread but a reactor's; each blocks at most some seconds.
-  result<hub_report> connections(const connections_query& q);
-  result<observe::subs_snapshot> subscriptions(const subs_query& q);
+  result<connections_report> connections(const connections_query& q);
+  result<subs_report> subscriptions(const subs_query& q);
   result<observe::actor_snapshot> actors();
+  /// What waits, by the names that the NATS server has for it.
+  std::vector<observe::queue_snapshot> queues() const;
 
 private:
   struct parts;

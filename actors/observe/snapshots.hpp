@@ -121,7 +121,6 @@ struct sublist_stats {
 struct subs_snapshot {
   sublist_stats stats;
   std::vector<sub_snapshot> subs; // filled only when the query asks
-  uint64_t counted = 0;           // for a query that counts
 };
 
 /// One node of the actor tree, as in /actorz.
@@ -163,6 +162,12 @@ struct ocsp_cache_snapshot {
   int64_t hits = 0, misses = 0, answers = 0, revoked = 0, good = 0, unknown = 0;
 };
 
+/// What waits in the node, as in /ipqueuesz.
+struct queue_snapshot {
+  std::string name;
+  size_t pending = 0, in_progress = 0;
+};
+
 /// What belongs to the node as a whole.
 struct node_snapshot {
   std::string server_id;
@@ -185,7 +190,8 @@ struct node_snapshot {
   int drivers = 0; // threads that run reactors; "gomaxprocs" in /varz
   bool auth_required = false;
   bool lame_duck = false;
-  std::vector<account_snapshot> accounts;
+  std::vector<account_snapshot> accounts; // those that were asked for
+  std::vector<queue_snapshot> queues;     // by name
 };
 
 struct health_error {

@@ -130,6 +130,12 @@ public:
   void for_each(F&& visit) const {
     index_.visit_all(visit);
   }
+  /// The same for at most `at_most` of them; returns where to go on, 0 if there are no more. Begins with
+  /// 0. Subscriptions may come and go between calls: those that stay are visited once.
+  template <class F>
+  uint32_t visit_some(uint32_t from, size_t at_most, F&& visit) const {
+    return index_.visit_some(from, at_most, visit);
+  }
   void subject_of(const subscription& sub, std::string& out) const { index_.subject_of(sub, out); }
   std::string_view queue_of(const subscription& sub) const { return index_.queue_of(sub); }
 

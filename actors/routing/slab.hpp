@@ -97,6 +97,20 @@ public:
         visit(static_cast<uint32_t>(word * 64 + std::countr_zero(bits)));
   }
 
+  /// Visits at most `at_most` objects from the id `from` on: visit(id). Returns the id of the next one,
+  /// 0 if there is none. Objects may come and go between calls: those that stay are visited once.
+  template <class F>
+  uint32_t visit_some(uint32_t from, size_t at_most, F&& visit) const {
+    uint64_t skipped = (uint64_t{1} << (from & 63)) - 1;
+    for (size_t word = from >> 6; word < live_.size(); ++word, skipped = 0)
+      for (uint64_t bits = live_[word] & ~skipped; bits != 0; bits &= bits - 1) {
+        const auto id = static_cast<uint32_t>(word * 64 + std::countr_zero(bits));
+        if (at_most-- == 0) return id;
+        visit(id);
+      }
+    return 0;
+  }
+
 private:
   static_assert(sizeof(T) >= sizeof(uint32_t));
   static constexpr uint32_t first_block = 16;

@@ -173,6 +173,14 @@ public:
       visit(sub, subject_view(sub, text));
     });
   }
+  template <class F>
+  uint32_t visit_some(uint32_t from, size_t at_most, F&& visit) const {
+    std::string text;
+    return subscriptions_.visit_some(from, at_most, [&](uint32_t id) {
+      subscription& sub = sub_at(id);
+      visit(sub, subject_view(sub, text));
+    });
+  }
   /// visit(subscription&) for each local subscription whose filter overlaps `pattern`. Cheap for
   /// a literal pattern; looks at every filter otherwise.
   template <class F>

@@ -69,6 +69,12 @@ public:
   }
 
   observe::connection_snapshot snapshot(bool with_subs) const;
+  /// Some of its subscriptions, as sid_table::visit_some tells: at least `slots` are looked at.
+  uint64_t list_subscriptions(std::vector<observe::sub_snapshot>& to, uint64_t place,
+                              size_t slots) const;
+  const std::string& account_name() const { return account_->name(); }
+  std::string address() const;
+  observe::wall_time started_at() const { return start_time_; }
 
   // io_handler, turn_hook, link_waiter
   void on_io(uint32_t events) override;
@@ -160,6 +166,7 @@ private:
   bool bind(routing::account_ptr account, bool limited);
   void take_rules(user_rules_ptr rules);
   void apply_bounds();
+  void note_client(const connect_options& who);
   void follow_account();
   void follow_expiry();
   void shadow(routing::subscription& sub, std::string_view subject, std::string_view queue);
@@ -209,7 +216,6 @@ private:
   void arm_core_timer();
   void arm_flow_timer();
   void teardown();
-  std::string address() const;
   std::string label() const;
   void choose_trace();
   void trace_delivery(std::string_view line, std::string_view payload, int32_t header_bytes);

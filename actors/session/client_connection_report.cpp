@@ -112,8 +112,13 @@ observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
     for (const peer_certificate& cert : tls->peers)
       s.tls_peer_certs.push_back({cert.subject, cert.spki_sha256, cert.cert_sha256});
   }
-  if (!with_subs) return s;
-  core_.subscriptions().for_each([&](const routing::subscription& sub) {
+  if (with_subs) list_subscriptions(s.subs, 0, SIZE_MAX);
+  return s;
+}
+
+uint64_t client_connection::list_subscriptions(std::vector<observe::sub_snapshot>& to,
+                                               uint64_t place, size_t slots) const {
+  return core_.subscriptions().visit_some(place, slots, [&](const routing::subscription& sub) {
     observe::sub_snapshot one;
     shard_->core().subject_of(sub, one.subject);
     one.queue = std::string(shard_->core().queue_of(sub));
@@ -121,9 +126,8 @@ observe::connection_snapshot client_connection::snapshot(bool with_subs) const {
     one.msgs = static_cast<int64_t>(sub.delivered);
     one.max = static_cast<int64_t>(sub.max);
     one.cid = value(id_);
-    s.subs.push_back(std::move(one));
+    to.push_back(std::move(one));
   });
-  return s;
 }
 
 } // namespace troupe

@@ -385,11 +385,16 @@ routing::requester_text client_connection::describe_requester(
   return {std::move(out), core_.rtt()};
 }
 
-void client_connection::connected(const connect_options& who) {
+void client_connection::note_client(const connect_options& who) {
   profile& p = this->who();
   p.name = who.name;
   p.lang = who.lang;
   p.version = who.version;
+}
+
+void client_connection::connected(const connect_options& who) {
+  note_client(who);
+  profile& p = this->who();
   if (p.rules && p.rules->by_callout) p.identity = "user:" + p.user;
   else if (!who.nkey.empty()) p.identity = "nkey:" + who.nkey;
   else if (!who.user.empty()) p.identity = "user:" + who.user;
@@ -400,13 +405,9 @@ void client_connection::connected(const connect_options& who) {
 }
 
 void client_connection::refused(const connect_options& who, closed_reason reason) {
-  session_events* events = hub_.node().events.get();
-  if (!events) return;
-  observe::connection_snapshot me = snapshot(false);
-  me.name = who.name;
-  me.lang = who.lang;
-  me.version = who.version;
-  events->refused(me, reason, *account_);
+  note_client(who);  // it shows among the closed ones
+  if (session_events* events = hub_.node().events.get())
+    events->refused(snapshot(false), reason, *account_);
 }
 
 uint64_t client_connection::random(uint64_t bound) {

@@ -12,7 +12,6 @@
 #include "actors/routing/exchange.hpp"
 #include "actors/session/client_connection.hpp"
 #include "protocol/client/go_quote.hpp"
-#include "protocol/subject/subject.hpp"
 
 namespace troupe {
 
@@ -22,71 +21,7 @@ accepted_socket::~accepted_socket() {
 
 namespace {
 
-/// How many connections and shards /actorz lists under one hub.
-constexpr size_t described_connections = 1024;
-constexpr size_t described_shards = 256;
 constexpr size_t helper_restarts = 5;
-constexpr size_t most_helpers = 3;
-
-void add_stats(observe::sublist_stats& sum, const routing::shard_stats& stats) {
-  observe::sublist_stats one;
-  one.num_subscriptions = stats.num_subs;
-  one.num_cache = stats.num_cache;
-  one.num_inserts = stats.num_inserts;
-  one.num_removes = stats.num_removes;
-  one.num_matches = stats.num_matches;
-  one.cache_hits = stats.cache_hits;
-  one.max_fanout = stats.max_fanout;
-  one.total_fanout = stats.total_fanout;
-  one.cached_results = stats.num_cache;
-  sum += one;
-}
-
-void list_subscriptions(const routing::shard_actor& shard,
-                        std::vector<observe::sub_snapshot>& list) {
-  shard.core().for_each([&](const routing::subscription& sub, std::string_view subject) {
-    observe::sub_snapshot one;
-    one.account = shard.account().name;
-    one.subject = std::string(subject);
-    one.queue = std::string(shard.core().queue_of(sub));
-    one.sid = std::string(sub.sid());
-    one.msgs = static_cast<int64_t>(sub.delivered);
-    one.max = static_cast<int64_t>(sub.max);
-    one.cid = value(sub.owner->id());
-    list.push_back(std::move(one));
-  });
-}
-
-/// Visits what could match the pattern only, as a literal subject's listeners or as filters within it.
-uint64_t count_subscriptions(const routing::shard_core& core, const std::string& pattern,
-                             const std::string& queue) {
-  uint64_t count = 0;
-  std::string filter;
-  const bool wild = has_wildcard(pattern);
-  core.reverse_match(pattern, [&](const routing::subscription& sub) {
-    if (sub.owner->kind() != connection_kind::client) return;
-    if (!queue.empty() && core.queue_of(sub) != queue) return;
-    if (wild) {
-      core.subject_of(sub, filter);
-      if (!is_subset_match(filter, pattern)) return;
-    }
-    ++count;
-  });
-  return count;
-}
-
-observe::actor_snapshot describe_shard(routing::shard_actor& shard, reactor_index reactor,
-                                       nanos uptime) {
-  observe::actor_snapshot one;
-  one.kind = "shard";
-  one.name = shard.account().name + " on reactor " + std::to_string(reactor);
-  one.state = "running";
-  // Counting takes from the mailbox: one that sleeps would not be woken by a message any more.
-  auto& waiting = shard.mailbox();
-  one.mailbox_depth = waiting.blocked() || waiting.closed() ? 0 : waiting.size();
-  one.uptime = uptime;
-  return one;
-}
 
 } // namespace
 
@@ -141,8 +76,8 @@ client_hub::behavior_type client_hub::make_behavior() {
       client_connection* c = find(q.id);
       return c ? c->rules() : user_rules_ptr();
     },
-    [this](const connections_query& q) { return report(q); },
-    [this](const subs_query& q) { return report_subs(q); },
+    [this](const connections_slice& q) { return report(q); },
+    [this](const subs_slice& q) { return report_subs(q); },
     [this](const describe_query&) { return describe(); },
   };
 }
@@ -324,7 +259,7 @@ void client_hub::adopt(accepted_socket& socket) {
 
 /// False: there are more than allowed.
 bool client_hub::count(client_connection& c) {
-  clients_.emplace(value(c.id()), &c);
+  clients_.emplace_hint(clients_.end(), value(c.id()), &c);
   counters_->connection_opened();
   const int64_t sessions = node_->sessions.fetch_add(1) + 1;
   return policy_->max_connections < 0 || sessions <= policy_->max_connections;
@@ -353,8 +288,11 @@ void client_hub::remove(client_connection& c, observe::connection_snapshot last_
   if (!joined) return;
   if (node_->events) node_->events->disconnected(last_words);
   if (node_->closed_kept_per_reactor == 0) return;
-  if (closed_.size() >= node_->closed_kept_per_reactor) closed_.pop_front();
-  closed_.push_back(std::move(last_words));
+  if (closed_.size() >= node_->closed_kept_per_reactor) {
+    closed_.pop_front();
+    ++closed_forgotten_;
+  }
+  closed_.push_back(std::make_shared<const observe::connection_snapshot>(std::move(last_words)));
 }
 
 client_connection* client_hub::find(client_id id) const {
@@ -386,7 +324,6 @@ uint64_t client_hub::close_some(const close_clients& what) {
   std::vector<client_connection*> order;
   for (auto& [id, c] : clients_)
     if (!c->closing()) order.push_back(c);
-  std::sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->id() < b->id(); });
   if (what.at_most == close_clients{}.at_most)
     for (client_connection* c : upgrading_) c->close(what.reason);
   const bool full = what.reason == closed_reason::max_connections_exceeded;
@@ -420,87 +357,6 @@ void client_hub::dismiss_all(const dismiss_surplus& what) {
     if (c->is_in(*what.account) && c->id() >= what.from) surplus.push_back(c);
   for (client_connection* c : surplus)
     c->dismiss(err_text::max_account_connections, closed_reason::max_account_connections_exceeded);
-}
-
-hub_report_ptr client_hub::report(const connections_query& q) const {
-  auto answer = std::make_shared<hub_report>();
-  if (q.open) {
-    for (auto& [id, c] : clients_)
-      if (q.cid == 0 || id == q.cid) answer->open.push_back(c->snapshot(q.subs));
-  }
-  if (q.closed) {
-    for (const auto& c : closed_)
-      if (q.cid == 0 || c.cid == q.cid) answer->closed.push_back(c);
-  }
-  return answer;
-}
-
-subs_report_ptr client_hub::report_subs(const subs_query& q) {
-  auto answer = std::make_shared<observe::subs_snapshot>();
-  for (const routing::account_ptr& account : node_->accounts->all()) {
-    if (!q.account.empty() && account->name() != q.account) continue;
-    routing::shard_actor* shard = account->shard_if_any(home().index());
-    if (!shard) continue;
-    if (!q.count_subject.empty()) {
-      answer->counted += count_subscriptions(shard->core(), q.count_subject, q.count_queue);
-      continue;
-    }
-    add_stats(answer->stats, shard->core().get_stats());
-    if (q.list) list_subscriptions(*shard, answer->subs);
-  }
-  return answer;
-}
-
-/// Those that were needed so far.
-void client_hub::describe_helpers(std::vector<observe::actor_snapshot>& to) const {
-  const auto add = [&](const helper& one, bool runs) {
-    if (!runs && one.last_error.empty()) return;
-    observe::actor_snapshot s;
-    s.kind = "helper";
-    s.name = std::string(one.what) + " of reactor " + std::to_string(home().index());
-    s.state = runs ? "running" : "not needed";
-    s.restarts = one.ends;
-    s.last_error = one.last_error;
-    if (runs) s.uptime = steady_now() - one.since;
-    to.push_back(std::move(s));
-  };
-  add(logins_, static_cast<bool>(login_worker_));
-  add(handshakes_, static_cast<bool>(handshake_worker_));
-  add(asking_, static_cast<bool>(asker_.handle));
-}
-
-actor_report_ptr client_hub::describe() {
-  auto answer = std::make_shared<observe::actor_snapshot>();
-  answer->kind = "reactor";
-  answer->name = "reactor " + std::to_string(home().index());
-  answer->state = "running";
-  answer->uptime = steady_now() - started_;
-
-  for (const routing::account_ptr& account : node_->accounts->all()) {
-    if (answer->children.size() >= described_shards) break;
-    if (routing::shard_actor* shard = account->shard_if_any(home().index()))
-      answer->children.push_back(describe_shard(*shard, home().index(), answer->uptime));
-  }
-
-  observe::actor_snapshot clients;
-  clients.kind = "clients";
-  clients.name = "clients of reactor " + std::to_string(home().index());
-  clients.state = "running";
-  clients.mailbox_depth = mailbox().size();
-  clients.uptime = answer->uptime;
-  describe_helpers(clients.children);
-  for (auto& [id, c] : clients_) {
-    if (clients.children.size() >= described_connections + most_helpers) break;
-    observe::connection_snapshot s = c->snapshot(false);
-    observe::actor_snapshot one;
-    one.kind = "connection";
-    one.name = s.ip + ":" + std::to_string(s.port) + " - cid:" + std::to_string(s.cid);
-    one.state = c->closing() ? "stopping" : "running";
-    one.uptime = observe::wall_now() - s.start;
-    clients.children.push_back(std::move(one));
-  }
-  answer->children.push_back(std::move(clients));
-  return answer;
 }
 
 } // namespace troupe

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <system_error>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -85,8 +85,10 @@ private:
   uint64_t close_some(const close_clients& what);
   void count_for(account_census& census);
   void dismiss_all(const dismiss_surplus& what);
-  hub_report_ptr report(const connections_query& q) const;
-  subs_report_ptr report_subs(const subs_query& q);
+  hub_report_ptr report(const connections_slice& q) const;
+  void report_open(const connections_slice& q, hub_report& to) const;
+  void report_closed(const connections_slice& q, hub_report& to) const;
+  subs_report_ptr report_subs(const subs_slice& q) const;
   actor_report_ptr describe();
   void tell_untaken(const routing::untaken_request& what) const;
   static void throttled_timer_fired(void* self, nanos now);
@@ -99,9 +101,10 @@ private:
   handshake_worker_handle handshake_worker_;  // likewise
   routing::spawned_internal_client asker_{};  // of services about logins; made when needed
   std::vector<hub_handle> hubs_;
-  std::unordered_map<uint64_t, client_connection*> clients_;
+  std::map<uint64_t, client_connection*> clients_;  // by number: a report goes on where it stopped
   std::unordered_set<client_connection*> upgrading_;  // WebSocket, no clients yet
-  std::deque<observe::connection_snapshot> closed_;
+  std::deque<std::shared_ptr<const observe::connection_snapshot>> closed_;
+  uint64_t closed_forgotten_ = 0;  // that were in it before
   tls_context_ptr throttled_;  // whose refusals the log is to tell
   timer throttled_timer_;
   nanos started_;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -74,23 +75,46 @@ struct user_query {
   client_id id{};
 };
 
-/// What monitoring asks; the answer is filled on the reactor.
-struct connections_query {
-  bool open = true;
-  bool closed = false;
-  bool subs = false;
-  uint64_t cid = 0;  // 0: all
+// What monitoring asks. A reactor tells of a part of it and goes on with its work: whoever wants all asks
+// for one slice after the other (gather.hpp).
+
+/// How many connections, or subscriptions, a hub looks at for one slice; it may be a few more.
+inline constexpr size_t report_slice = 256;
+
+/// Where a hub's report goes on.
+struct report_place {
+  uint64_t number = 0;  // of a connection, of one that was closed, of an account: the first one not told of
+  uint64_t within = 0;  // which of its subscriptions have been told; 0: none
+};
+struct connections_slice {
+  bool closed = false;   // the closed ones instead of the open ones
+  bool subs = false;     // with the subscriptions of open ones
+  uint64_t cid = 0;      // 0: all
+  std::string account;   // empty: all
+  report_place from{};
+  uint64_t before = UINT64_MAX;  // of the numbers of `from`: newer ones do not count
 };
 struct hub_report {
+  /// In the order of their numbers. The first may be the last of the slice before, with more of its
+  /// subscriptions.
   std::vector<observe::connection_snapshot> open;
-  std::vector<observe::connection_snapshot> closed;
+  std::vector<std::shared_ptr<const observe::connection_snapshot>> closed;  // oldest first
+  uint64_t end = UINT64_MAX;  // of the closed ones: the number that the next one will have
+  std::optional<report_place> next;  // nothing: this was all
 };
-struct subs_query {
-  bool list = false;
-  std::string account;  // empty: all
-  /// Counts clients' subscriptions instead: of the account, to whom a literal subject goes or whose
-  /// filter lies within one with wildcards.
-  std::string count_subject = {}, count_queue = {};
+struct subs_slice {
+  enum class wanted : uint8_t { figures, list, count } what = wanted::figures;
+  std::vector<std::shared_ptr<routing::account>> accounts = {};
+  /// To count clients' subscriptions: to whom a literal subject goes, or whose filter lies within one
+  /// with wildcards.
+  std::string subject = {}, queue = {};
+  report_place from{};  // an index into `accounts`; figures come in one slice
+};
+struct subs_report {
+  std::vector<observe::sublist_stats> figures;  // by account
+  std::vector<observe::sub_snapshot> subs;
+  uint64_t counted = 0;
+  std::optional<report_place> next;
 };
 struct describe_query {};
 
@@ -98,7 +122,7 @@ struct session_settings;
 
 using accepted_socket_ptr = std::shared_ptr<accepted_socket>;
 using hub_report_ptr = std::shared_ptr<hub_report>;
-using subs_report_ptr = std::shared_ptr<observe::subs_snapshot>;
+using subs_report_ptr = std::shared_ptr<subs_report>;
 using actor_report_ptr = std::shared_ptr<observe::actor_snapshot>;
 
 /// How a login that took its time ended.
@@ -140,8 +164,8 @@ using hub_handle = caf::typed_actor<
   // For the system account: what a client's user may do.
   caf::replies_to<user_query>::with<user_rules_ptr>,
   // For /connz, /subsz and /actorz.
-  caf::replies_to<connections_query>::with<hub_report_ptr>,
-  caf::replies_to<subs_query>::with<subs_report_ptr>,
+  caf::replies_to<connections_slice>::with<hub_report_ptr>,
+  caf::replies_to<subs_slice>::with<subs_report_ptr>,
   caf::replies_to<describe_query>::with<actor_report_ptr>>;
 
 /// Has the newest sessions of the account closed if there are more than it may have. Does not wait;
@@ -167,8 +191,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_one)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::lame_duck_outcome)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::user_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::user_rules_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::connections_query)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::subs_query)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::connections_slice)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::subs_slice)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::describe_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::hub_report_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::subs_report_ptr)

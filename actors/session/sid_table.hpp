@@ -63,6 +63,26 @@ public:
       if (e) f(*e);
   }
 
+  /// Visits some entries: begins with `place` 0, ends after the bucket with which at least `slots`
+  /// slots have been looked at, and returns where to go on, 0 when all have been visited. Entries may
+  /// come and go between calls: those that stay are visited once. Buckets are counted with their bits
+  /// backwards, so that those visited before the table grew are, both halves of each, behind `place`.
+  template <class F>
+  size_t visit_some(size_t place, size_t slots, F f) const {
+    if (size_ == 0) return 0;
+    size_t looked_at = 0;
+    do {
+      const size_t bucket = place & (slots_.size() - 1);
+      ++looked_at;
+      for (size_t i = bucket; slots_[i]; i = next(i), ++looked_at)
+        if (home(slots_[i]->sid()) == bucket) f(*slots_[i]);
+      size_t bit = slots_.size() / 2;
+      for (place = bucket; place & bit; bit /= 2) place ^= bit;
+      place |= bit;
+    } while (place != 0 && looked_at < slots);
+    return place;
+  }
+
 private:
   size_t home(std::string_view sid) const {
     uint64_t h = 0xcbf29ce484222325;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "actors/observe/logger.hpp"
+#include "actors/session/gather.hpp"
 #include "actors/system/system_service.hpp"
 #include "protocol/json/reader.hpp"
 #include "protocol/subject/subject.hpp"
@@ -16,7 +17,6 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto answer_within = 5s;
 constexpr auto longest_profile = 15s;
 
 constexpr int bad_request = 400, failed = 500;
@@ -235,21 +235,11 @@ void system_service::serve_user_info(const work& w) {
 
 uint64_t system_service::count_subscribers(const std::string& account, const std::string& subject,
                                            const std::string& queue) {
-  if (!is_valid_subject(subject)) return 0;
-  caf::scoped_actor self{*parts_.system};
-  subs_query query;
-  query.account = account;
-  query.count_subject = subject;
-  query.count_queue = queue;
-  uint64_t count = 0;
-  for (const hub_handle& hub : hubs_)
-    self->request(hub, answer_within, query)
-      .receive(
-        [&](const subs_report_ptr& r) {
-          count += r->counted;
-        },
-        [](const caf::error&) {});
-  return count;
+  const routing::account_ptr where = parts_.context->accounts->find(account);
+  if (!where || !is_valid_subject(subject)) return 0;
+  const auto report = gather_subscriptions(
+    *parts_.system, hubs_, {subs_slice::wanted::count, {where}, subject, queue});
+  return report ? report->counted : 0;
 }
 
 void system_service::serve_subscribers(const work& w) {

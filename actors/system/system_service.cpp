@@ -307,6 +307,11 @@ void system_service::on_statsz(nanos now) {
   do_elsewhere([this] { send_statsz(stats_subject_); });
 }
 
+observe::queue_snapshot system_service::requests() {
+  std::lock_guard lock(jobs_mutex_);
+  return {"System recvQ", jobs_.size(), running_};
+}
+
 bool system_service::do_elsewhere(std::function<void()> job) {
   std::lock_guard lock(jobs_mutex_);
   if (closed_) return true;  // nobody waits for it any more

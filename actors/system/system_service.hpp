@@ -108,6 +108,8 @@ public:
   // turn_hook
   void at_turn_end() override;
 
+  /// Any thread: requests that wait, and those that are worked on.
+  observe::queue_snapshot requests();
   /// Any thread: the JSON object by which this server introduces itself.
   std::string introduction() { return server_info_json(card(), mark()); }
 

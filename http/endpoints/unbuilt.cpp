@@ -168,6 +168,18 @@ result<std::string> render_raftz(const raftz_options&) {
   return troupe::error{errc::not_found, "No Raft nodes registered"};
 }
 
-std::string render_ipqueuesz(const ipqueuesz_options&) { return "{}"; }
+std::string render_ipqueuesz(const ipqueuesz_options& options, const observe::node_snapshot& node) {
+  return document([&](json_writer& w) {
+    for (auto& queue : node.queues) {
+      const bool empty = queue.pending == 0 && queue.in_progress == 0;
+      if ((empty && !options.all) || queue.name.find(options.filter) == std::string::npos) continue;
+      w.key(queue.name);
+      w.begin_object();
+      w.member("pending", queue.pending);
+      w.member_if("in_progress", queue.in_progress);
+      w.end_object();
+    }
+  });
+}
 
 } // namespace troupe::http

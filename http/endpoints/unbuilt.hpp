@@ -64,6 +64,6 @@ result<std::string> render_jsz(const jsz_options& options, const observe::node_s
                                observe::wall_time now);
 /// Always the text of a 404: there is no group.
 result<std::string> render_raftz(const raftz_options& options);
-std::string render_ipqueuesz(const ipqueuesz_options& options);
+std::string render_ipqueuesz(const ipqueuesz_options& options, const observe::node_snapshot& node);
 
 } // namespace troupe::http

@@ -180,9 +180,9 @@ TEST_CASE("live node: auto-unsubscribe is exact with publishers on all reactors"
     for (auto& r : runs) r.get();
     REQUIRE(sub->sync().size() == max);
   }
-  auto subs = n.it.subscriptions({.list = false, .account = "$G"});
+  auto subs = n.it.subscriptions({.accounts = {n.it.context().accounts->find("$G")}});
   REQUIRE(subs);
-  CHECK(subs->stats.num_subscriptions == 0);
+  CHECK(subs->figures.at(0).num_subscriptions == 0);
 }
 
 TEST_CASE("live node: a queue group takes each message once, its members in equal parts",

@@ -53,6 +53,35 @@ TEST_CASE("a slab keeps objects in place, reuses ids and gives its memory back")
   items.create("left to the destructor, and long enough for the heap", 1u);
 }
 
+TEST_CASE("a slab looked at in parts shows once what stays while others come and go") {
+  slab<uint64_t> items;
+  std::vector<uint32_t> ids;
+  for (uint64_t i = 0; i < 5000; ++i) ids.push_back(items.create(i));
+  std::map<uint64_t, int> seen;
+  uint32_t from = 0;
+  size_t parts = 0;
+  do {
+    size_t in_one = 0;
+    from = items.visit_some(from, 100, [&](uint32_t id) {
+      ++seen[items[id]];
+      ++in_one;
+    });
+    CHECK((in_one == 100 || from == 0));
+    // Of every three one goes, from both ends; its slot is taken by a newcomer.
+    if (parts < 16) {
+      items.destroy(ids[parts * 3]);
+      items.destroy(ids[4999 - parts * 3]);
+      items.create(10000 + parts);
+    }
+    ++parts;
+  } while (from != 0);
+  CHECK(parts >= 50);
+  for (uint64_t i = 49; i < 4950; ++i)
+    if (seen[i] != 1) FAIL(i << " was seen " << seen[i] << " times");
+  CHECK(items.visit_some(0, 0, [](uint32_t) {}) == ids[1]);
+  CHECK(slab<uint64_t>().visit_some(0, 10, [](uint32_t) {}) == 0);
+}
+
 TEST_CASE("the table of ids finds what is in it while it grows and shrinks") {
   id_table table;
   std::map<uint32_t, uint32_t> hash_of; // by id

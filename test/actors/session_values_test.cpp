@@ -135,8 +135,45 @@ TEST_CASE("sid table: agrees with a map under random use", "[session][sid]") {
   }
 }
 
+TEST_CASE("sid table: looked at in parts, what stays is seen once while others come and go",
+          "[session][sid]") {
+  for (uint32_t seed = 1; seed <= 20; ++seed) {
+    table_model m;
+    m.random.seed(seed);
+    for (int i = 0; i < 400; ++i) m.step(true);
+    std::map<std::string, int> stays;
+    for (auto& [id, sub] : m.map)
+      if (id.back() % 2 == 0) stays.emplace(id, 0);
+    size_t place = 0;
+    int parts = 0;
+    do {
+      size_t in_one = 0;
+      place = m.table.visit_some(place, 16, [&](const routing::subscription& sub) {
+        ++in_one;
+        if (auto it = stays.find(std::string(sub.sid())); it != stays.end()) ++it->second;
+      });
+      CHECK(in_one < 100);
+      ++parts;
+      // New ones, so that it grows; of the old ones half go.
+      for (int i = 0; i < 8; ++i) {
+        const std::string id = "new-" + std::to_string(parts * 8 + i) + "1";
+        m.table.insert(m.map.emplace(id, m.shard.subscribe(nullptr, "x", "", id)).first->second);
+      }
+      if (auto goes = m.map.find(m.sid()); goes != m.map.end() && !stays.contains(goes->first)) {
+        m.table.erase(goes->second);
+        m.shard.unsubscribe(goes->second);
+        m.map.erase(goes);
+      }
+    } while (place != 0);
+    CHECK(parts > 10);
+    for (auto& [id, times] : stays)
+      if (times != 1) FAIL("seed " << seed << ": " << id << " seen " << times << " times");
+  }
+}
+
 TEST_CASE("sid table: an empty one finds nothing and gives nothing", "[session][sid]") {
   sid_table table;
   CHECK(table.find("1") == nullptr);
+  CHECK(table.visit_some(7, 100, [](const routing::subscription&) {}) == 0);
   CHECK(table.take_all().empty());
 }

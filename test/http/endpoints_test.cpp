@@ -457,6 +457,17 @@ TEST_CASE("actorz: the tree of actors", "[http]") {
   })"));
 }
 
+TEST_CASE("ipqueuesz: what waits, or all, and by name", "[http]") {
+  fake_source source;
+  source.a_node.queues = {{"System recvQ", 3, 1}, {"System sendQ", 0, 0}};
+  const std::string busy = "{\n  \"System recvQ\": {\n    \"pending\": 3,\n    \"in_progress\": 1\n  }\n}";
+  CHECK(get(source, "/ipqueuesz").body == busy);
+  CHECK(get(source, "/ipqueuesz?queues=recv&all=1").body == busy);
+  CHECK(get(source, "/ipqueuesz?queues=send").body == "{}");
+  CHECK(get(source, "/ipqueuesz?queues=send&all=true").body
+        == "{\n  \"System sendQ\": {\n    \"pending\": 0\n  }\n}");
+}
+
 TEST_CASE("pages of features that are not built show their true empty state", "[http]") {
   fake_source source;
   CHECK(contains(get(source, "/routez").body, "\"num_routes\": 0,\n  \"routes\": []"));
@@ -470,6 +481,7 @@ TEST_CASE("pages of features that are not built show their true empty state", "[
   CHECK_FALSE(contains(used, "\"acc\": \"$SYS\""));
   CHECK(contains(get(source, "/accstatz?unused=1").body, "\"acc\": \"$SYS\""));
   CHECK(get(source, "/ipqueuesz").body == "{}");
+  CHECK(get(source, "/ipqueuesz?all=1").body == "{}");
   CHECK(get(source, "/routez?subs=detail").status == 200);
   CHECK(get(source, "/routez?subs=x").status == 400);
 }

@@ -47,7 +47,7 @@ struct fake_source : monitor_source {
     some_reactors[1].connections = 2;
   }
 
-  result<observe::node_snapshot> node() override {
+  result<observe::node_snapshot> node(const accounts_request&) override {
     if (broken) return troupe::error{errc::unavailable, "the node did not answer in time"};
     return a_node;
   }

@@ -348,6 +348,42 @@ class Connz(WireCase):
         self.assertIn(cid, [x["cid"] for x in self.entries("?state=any")])
 
 
+class ManyConnections(WireCase):
+    """More than one reactor tells of in one go."""
+
+    monitor = True
+    COUNT = 700
+
+    def test_pages_fit_together(self):
+        others = self.server.json("/subsz?subs=1&acc=$G")["total"]  # the server's own
+        clients = [self.client(name=f"m{i}") for i in range(self.COUNT)]
+        for c in clients[::7]:
+            c.send("SUB many.a 1\r\nSUB many.b 2\r\n").fence()
+        clients[3].send("".join(f"SUB long.{i} {i}\r\n" for i in range(1500))).fence()
+        ids = [c.info["client_id"] for c in clients]
+        for sort in ("cid", "start"):
+            pages = [self.server.json(f"/connz?sort={sort}&offset={at}&limit=150") for at in range(0, self.COUNT + 150, 150)]
+            self.assertEqual([e["cid"] for p in pages for e in p["connections"]], ids)
+            self.assertEqual({p["total"] for p in pages}, {self.COUNT})
+        most = self.server.json("/connz?sort=subs&limit=101")["connections"]
+        self.assertEqual([e["subscriptions"] for e in most], [1500] + [2] * 100)
+        self.assertEqual(most[0]["cid"], ids[3])
+        listed = self.server.json("/connz?subs=1&limit=1000")["connections"]
+        self.assertEqual(sorted(listed[3]["subscriptions_list"]), sorted(f"long.{i}" for i in range(1500)))
+        self.assertEqual([len(e.get("subscriptions_list", [])) for e in listed], [e["subscriptions"] for e in listed])
+        self.assertEqual(len(self.server.json(f"/connz?cid={ids[3]}&subs=detail")["connections"][0]["subscriptions_list_detail"]),
+                         1500)
+        subs = [self.server.json(f"/subsz?subs=1&acc=$G&offset={at}&limit=400") for at in (0, 400, 800, 1200, 1600)]
+        self.assertEqual([p["total"] for p in subs], [1700 + others] * 5)
+        for c in clients[:400]:
+            c.close()
+        wait_until(lambda: self.server.json("/connz?limit=1")["total"] == self.COUNT - 400, "the clients that went")
+        closed = self.server.json("/connz?state=closed&limit=1000")["connections"]
+        self.assertEqual(sorted(e["cid"] for e in closed), ids[:400])
+        both = self.server.json("/connz?state=any&limit=1000")
+        self.assertEqual((both["total"], [e["cid"] for e in both["connections"]]), (self.COUNT, ids))
+
+
 class ConnzAuth(WireCase):
     monitor = True
     config = "accounts { A { users: [{user: u, password: p}] }, B { users: [{user: v, password: p}] } }\n"
