@@ -564,12 +564,13 @@ class NotBuilt(ReloadOptionCase):
 
     @troupe_only
     def test_all_of_them_at_once(self):
-        config = ('connect_error_reports: 5\nreconnect_error_reports: 5\n'
-                  'cluster { port: -1 }\ngateway { name: a, port: -1 }\nleafnodes { port: -1 }\nmqtt { port: -1 }\n'
+        base = "server_name: s\nsystem_account: S\naccounts { S { users: [{user: x, password: y}] } }\n"
+        config = (base + 'connect_error_reports: 5\nreconnect_error_reports: 5\n'
+                  'cluster { name: a, port: -1 }\ngateway { name: a, port: -1 }\nleafnodes { port: -1 }\nmqtt { port: -1 }\n'
                   'jetstream: enabled\nstore_dir: "/nowhere"\ndefault_js_domain { "$G": b }\n')
-        with self.running("") as t:
+        with self.running(base) as t:
             t.reload(config)
-            t.reload("ping_max: 3\n")
+            t.reload(base + "ping_max: 3\n")
 
 
 if __name__ == "__main__":
