@@ -51,8 +51,6 @@ void validate_values(const server_options& o, problems& out) {
                   + ") cannot be higher than max_pending (" + std::to_string(o.max_pending) + ")");
   if (o.server_name.find(' ') != std::string::npos)
     out.push_back("server name cannot contain spaces");
-  if (o.cluster_name.find(' ') != std::string::npos)
-    out.push_back("cluster name cannot contain spaces");
   check(parse_log_format(o.log_format), out);
   check(parse_log_level_override(o.log_level_override), out);
   check(trace_filter::parse(o.trace_connections), out);

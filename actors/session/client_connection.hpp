@@ -101,6 +101,7 @@ private:
     std::string name, lang, version;  // as CONNECT told
     std::string user;                 // as monitoring shows it
     std::string identity;             // "user:app", as the log shows it
+    bool refused = false;             // what CONNECT told is for monitoring alone
     std::string nonce;                // as INFO told
     std::string proxy_key;            // of the trusted proxy that it came through
     user_rules_ptr rules;

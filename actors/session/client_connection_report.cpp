@@ -22,7 +22,7 @@ std::string client_connection::label() const {
   }
   text += kind_ == listener_kind::websocket ? " - wid:" : " - cid:";
   text += std::to_string(value(id_));
-  if (!profile_) return text;
+  if (!profile_ || profile_->refused) return text;
   std::string client;
   if (!profile_->version.empty()) client = "v" + profile_->version;
   for (const std::string* part : {&profile_->lang, &profile_->name}) {

@@ -406,6 +406,7 @@ void client_connection::connected(const connect_options& who) {
 
 void client_connection::refused(const connect_options& who, closed_reason reason) {
   note_client(who);  // it shows among the closed ones
+  profile_->refused = profile_->identity.empty();
   if (session_events* events = hub_.node().events.get())
     events->refused(snapshot(false), reason, *account_);
 }

@@ -38,7 +38,7 @@ class Lines(WireCase):
         got = lines(self.server)
         self.assertEqual(got[0], "[INF] Starting nats-server")
         self.assertRegex(got[1], r"^\[INF\]   Version:  \d+\.\d+\.\d+$")
-        self.assertEqual(got[2], "[INF]   Git:      [not set]")
+        self.assertRegex(got[2], r"^\[INF\]   Git:      \[(not set|[0-9a-f]{7,})\]$")
         self.assertIn("[WRN] Plaintext passwords detected, use nkeys or bcrypt", got)
         self.assertIn('[DBG] Created system account: "$SYS"', got)
         self.assertIn(f"[INF] Listening for client connections on 127.0.0.1:{self.server.port}", got)
