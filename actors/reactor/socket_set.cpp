@@ -16,8 +16,6 @@ namespace {
 // An event's data: the reactor, the slot's generation, the slot.
 constexpr unsigned owner_shift = 56, generation_shift = 32;
 constexpr uint32_t generation_mask = 0xffffff;
-/// In place of a slot: the wake-up in a reactor's own set, the whole set in a driver's.
-constexpr uint32_t no_slot = UINT32_MAX;
 
 uint64_t pack(reactor_index owner, uint32_t generation, uint32_t slot) {
   return uint64_t{owner} << owner_shift | uint64_t{generation & generation_mask} << generation_shift | slot;
@@ -43,10 +41,11 @@ socket_set::~socket_set() {
   ::close(epoll_fd_);
 }
 
+/// `none` in place of a slot: the wake-up in a reactor's own set, the whole set in a driver's.
 epoll_event socket_set::whole() const {
   epoll_event ev{};
   ev.events = EPOLLIN;
-  ev.data.u64 = pack(owner_, 0, no_slot);
+  ev.data.u64 = pack(owner_, 0, none);
   return ev;
 }
 
@@ -102,13 +101,13 @@ caf::resumable* socket_set::take_owner() {
 
 int socket_set::wait(epoll_event* events, int room, int timeout_ms) {
   const int n = ::epoll_wait(epoll_fd_, events, room, timeout_ms);
-  if (n == 1 && driver_fd_ >= 0 && slot_of(events[0]) != no_slot) came_alone(slot_of(events[0]));
+  if (n == 1 && driver_fd_ >= 0 && slot_of(events[0]) != none) came_alone(slot_of(events[0]));
   return n;
 }
 
 io_handler* socket_set::handler_of(const epoll_event& event) {
   const uint32_t index = slot_of(event);
-  if (index == no_slot) return nullptr;
+  if (index == none) return nullptr;
   const slot& s = slots_[index];
   if (event.data.u64 != pack(owner_, s.generation, index)) return nullptr;
   if (s.direct_at != none) direct_[s.direct_at].used = true;
@@ -130,7 +129,7 @@ void socket_set::share(int driver_fd) {
 }
 
 socket_event socket_set::describe(const epoll_event& event) {
-  return {static_cast<reactor_index>(event.data.u64 >> owner_shift), slot_of(event) != no_slot};
+  return {static_cast<reactor_index>(event.data.u64 >> owner_shift), slot_of(event) != none};
 }
 
 void socket_set::came_alone(uint32_t index) {
@@ -161,7 +160,7 @@ void socket_set::leave_direct(uint32_t index) {
   epoll_event ev = event_of(index);
   ::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, s.fd, &ev);
   ::epoll_ctl(driver_fd_, EPOLL_CTL_DEL, s.fd, nullptr);
-  const uint32_t at = std::exchange(s.direct_at, none);
+  const uint32_t at = s.direct_at;
   direct_[at] = direct_.back();
   slots_[direct_[at].slot].direct_at = at;
   direct_.pop_back();
