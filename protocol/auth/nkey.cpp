@@ -89,8 +89,9 @@ result<std::string> base32_decode(std::string_view text) {
       out += static_cast<char>((held >> bits) & 0xFF);
     }
   }
-  // 5 and more bits over: a character that no encoder writes.
+  // 5 and more bits over: a character that no encoder writes. Fewer are zero: there is one text for some bytes.
   if (bits >= 5) return malformed("base32: impossible length");
+  if ((held & ((1U << bits) - 1)) != 0) return malformed("base32: bits left over");
   return out;
 }
 
@@ -174,7 +175,8 @@ result<decoded_public_nkey> decode_nkey_seed(std::string_view seed_text) {
   // The role's five bits straddle the first two bytes, behind those of the seed prefix.
   const uint8_t first = (*bytes)[0];
   const uint8_t role = static_cast<uint8_t>((first & 7) << 5 | ((*bytes)[1] & 0xF8) >> 3);
-  if ((first & 0xF8) != seed_prefix || !is_role(role)) return malformed("nkey seed: wrong prefix");
+  if ((first & 0xF8) != seed_prefix || !is_role(role) || ((*bytes)[1] & 7) != 0)
+    return malformed("nkey seed: wrong prefix");
   decoded_public_nkey seed{static_cast<nkey_role>(role), {}};
   std::copy(bytes->begin() + 2, bytes->end(), seed.key.begin());
   sodium_memzero(bytes->data(), bytes->size());

@@ -84,7 +84,8 @@ inline nkey_pair generate_server_identity() { return nkey_pair::generate(nkey_ro
 /// CRC-16/XMODEM, the checksum inside keys.
 uint16_t crc16(std::span<const uint8_t> bytes);
 
-/// RFC 4648 base32 without padding. Decoding gives `malformed` for other characters.
+/// RFC 4648 base32 without padding. Decoding gives `malformed` for other characters, and for any text that encoding
+/// would not write.
 std::string base32_encode(std::span<const uint8_t> bytes);
 result<std::string> base32_decode(std::string_view text);
 

@@ -146,6 +146,7 @@ TEST_CASE("Base32 has no padding and reads what it wrote", "[protocol][nkey]") {
   CHECK_FALSE(base32_decode("MY======"));
   CHECK_FALSE(base32_decode("my"));
   CHECK_FALSE(base32_decode("A"));
+  CHECK_FALSE(base32_decode("MZ"));
 }
 
 TEST_CASE("The checksum is CRC-16 XMODEM", "[protocol][nkey]") {
