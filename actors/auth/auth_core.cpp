@@ -1,14 +1,13 @@
 #include "actors/auth/auth_core.hpp"
 
-#include <crypt.h>
 #include <sodium.h>
 
 #include <algorithm>
-#include <array>
 #include <unordered_map>
 
 #include "actors/auth/certificate_map.hpp"
 #include "actors/auth/permission_core.hpp"
+#include "actors/auth/secret_check.hpp"
 #include "actors/auth/signature.hpp"
 #include "protocol/auth/nkey.hpp"
 
@@ -18,32 +17,8 @@ namespace {
 
 constexpr std::string_view redacted = "[REDACTED]";
 constexpr std::string_view default_account = "$G";
-
-using digest = std::array<unsigned char, crypto_generichash_BYTES>;
-
-digest digest_of(std::string_view text) {
-  digest d;
-  crypto_generichash(d.data(), d.size(), reinterpret_cast<const unsigned char*>(text.data()),
-                     text.size(), nullptr, 0);
-  return d;
-}
-
-/// Compares without telling by its duration where, or whether the lengths, differ.
-bool same(std::string_view a, std::string_view b) {
-  digest x = digest_of(a), y = digest_of(b);
-  return sodium_memcmp(x.data(), y.data(), x.size()) == 0;
-}
-
-bool is_bcrypt(std::string_view text) {
-  return text.size() > 28 && text.starts_with("$2") && text[3] == '$' && text[6] == '$'
-         && std::string_view("abxy").find(text[2]) != std::string_view::npos;
-}
-
-bool bcrypt_accepts(const std::string& hash, const std::string& given) {
-  auto scratch = std::make_unique<crypt_data>();
-  const char* out = ::crypt_r(given.c_str(), hash.c_str(), scratch.get());
-  return out && same(out, hash);
-}
+/// Stands where a password would, of those who are nobody.
+const std::string decoy = "not a password";
 
 /// A configured user with what is worked out once.
 struct entry {
@@ -61,8 +36,10 @@ struct entry {
 
 /// Of what the configuration says, so that a reload can tell whether it changed.
 std::string digest_text(const std::string& secret) {
-  const digest d = digest_of(secret);
-  return {reinterpret_cast<const char*>(d.data()), d.size()};
+  std::string d(crypto_generichash_BYTES, '\0');
+  crypto_generichash(reinterpret_cast<unsigned char*>(d.data()), d.size(),
+                     reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), nullptr, 0);
+  return d;
 }
 
 /// Only the system account has users, and no authorization block: `$G` stays open to all.
@@ -93,6 +70,8 @@ public:
         wants_nonce_(!o.trusted_proxies.empty()),
         required_(o.authorization.required()) {
     for (const config::user_options& u : o.authorization.users) add(u);
+    learn(single_pass_);
+    learn(token_);
     auto single = std::make_shared<user_rules>();
     single->name = token_.empty() ? single_user_ : std::string(redacted);
     single->proxy_required = proxy_required_;
@@ -126,11 +105,14 @@ public:
       return check_user(q, std::move(shown));
     }
     if (proxy_required_ && q.proxy_key.empty()) return refuse_proxy(std::move(shown));
-    if (!token_.empty()) return check_secret(token_, q.who.auth_token, single_rules_, true, shown);
+    if (!token_.empty())
+      return check_secret(token_, q.who.auth_token, auth_decision::accept(single_rules_, std::move(shown)));
     if (!single_user_.empty()) {
-      auth_decision d = check_secret(single_pass_, q.who.pass, single_rules_,
-                                     same(single_user_, q.who.user), shown);
-      if (q.who.user == single_user_) d.known = single_user_;
+      const bool it_is = same_secret(single_user_, q.who.user);
+      auth_decision d = check_secret(single_pass_, q.who.pass,
+                                     it_is ? auth_decision::accept(single_rules_, std::move(shown))
+                                           : no_match(std::move(shown)));
+      if (it_is) d.known = single_user_;
       return d;
     }
     return auth_decision::refuse("no user matches", std::move(shown));
@@ -175,6 +157,11 @@ private:
     rules.permissions = permission_set::make(p);
   }
 
+  void learn(const std::string& password) {
+    if (is_bcrypt_hash(password))
+      dearest_hash_ = std::max({dearest_hash_, bcrypt_cost(password), cheapest_bcrypt});
+  }
+
   void add(const config::user_options& u) {
     auto rules = std::make_shared<user_rules>();
     rules->name = u.nkey.empty() ? u.name : u.nkey;
@@ -185,7 +172,7 @@ private:
     if (u.perms) limit(*rules, *u.perms);
     entry e{std::move(rules), u.password, u.allowed_connection_types,
             u.proxy_required || proxy_required_};
-    if (is_bcrypt(u.password) && decoy_.size() < u.password.size()) decoy_ = u.password;
+    learn(u.password);
     if (u.nkey.empty()) {
       certificates_.add(u.name);
       users_.emplace(u.name, std::move(e));
@@ -213,14 +200,14 @@ private:
 
   auth_decision check_nkey(const std::string& nkey, const login_request& q, bool unsigned_too,
                            std::string shown) const {
+    // Also of those whom nobody knows: they cost the same.
+    const bool right = unsigned_too || (!q.who.sig.empty() && signed_nonce(nkey, q.who.sig, q.nonce));
     auto it = nkeys_.find(nkey);
     if (it == nkeys_.end()) return auth_decision::refuse("unknown nkey", std::move(shown));
     auth_decision d = admit(it->second, q, nkey);
-    if (d.what == auth_decision::outcome::accepted && !unsigned_too) {
-      if (q.who.sig.empty()) d = auth_decision::refuse("Signature missing", std::move(shown));
-      else if (!signed_nonce(nkey, q.who.sig, q.nonce))
-        d = auth_decision::refuse("Signature not verified", std::move(shown));
-    }
+    if (d.what == auth_decision::outcome::accepted && !right)
+      d = auth_decision::refuse(q.who.sig.empty() ? "Signature missing" : "Signature not verified",
+                                std::move(shown));
     d.known = nkey;
     return d;
   }
@@ -238,7 +225,8 @@ private:
       return it != users_.end() && it->second.allows_type(q.connection_type);
     });
     if (name.empty())
-      return auth_decision::refuse("the certificate names no user", std::move(shown));
+      return check_secret(decoy, q.who.pass,
+                          auth_decision::refuse("the certificate names no user", std::move(shown)));
     // A user with a password needs both; one without must give none.
     return check_entry(users_.at(name), q, name);
   }
@@ -251,41 +239,47 @@ private:
   }
 
   auth_decision check_user(const login_request& q, std::string shown) const {
-    // One password is checked, of the same kind, whether or not the name exists.
     auto it = q.who.user.empty() ? users_.end() : users_.find(q.who.user);
-    if (it == users_.end()) return check_secret(decoy_, q.who.pass, nullptr, false, shown);
-    if (needs_certificate(it->second))
-      return check_secret(decoy_, q.who.pass, nullptr, false, shown);
+    if (it == users_.end() || needs_certificate(it->second))
+      return check_secret(decoy, q.who.pass, no_match(std::move(shown)));
     return check_entry(it->second, q, std::move(shown));
   }
 
-  static auth_decision check_entry(const entry& e, const login_request& q, std::string shown) {
-    auth_decision admitted = admit(e, q, shown);
-    const bool in = admitted.what == auth_decision::outcome::accepted;
-    auth_decision d = check_secret(e.password, q.who.pass, e.rules, in, std::move(shown));
-    if (!in && d.what == auth_decision::outcome::refused) return admitted;
+  auth_decision check_entry(const entry& e, const login_request& q, std::string shown) const {
+    auth_decision d = check_secret(e.password, q.who.pass, admit(e, q, std::move(shown)));
     d.known = q.who.user;
     return d;
   }
 
-  /// A right secret counts only with `in`.
-  static auth_decision check_secret(const std::string& wanted, const std::string& given,
-                                    user_rules_ptr rules, bool in, std::string shown) {
-    auto verdict = [rules = std::move(rules), in, shown](bool right) {
-      if (right && in && rules) return auth_decision::accept(rules, shown);
-      return auth_decision::refuse("wrong user, password or token", shown);
-    };
-    if (!is_bcrypt(wanted)) return verdict(same(wanted, given));
+  static auth_decision no_match(std::string shown) {
+    return auth_decision::refuse("wrong user, password or token", std::move(shown));
+  }
+
+  /// `if_right` may be a refusal too. What ends in one costs as much as checking the dearest hash there is, whatever
+  /// was wrong: neither whether a user exists nor how its password is kept shows in how long it takes, or where.
+  auth_decision check_secret(const std::string& wanted, const std::string& given,
+                             auth_decision if_right) const {
+    using enum auth_decision::outcome;
+    const bool hashed = is_bcrypt_hash(wanted);
+    const bool right = !hashed && same_secret(wanted, given);
+    auth_decision if_wrong = if_right.what == refused ? if_right : no_match(if_right.shown);
+    if (right && if_right.what == accepted) return if_right;
+    if (!hashed && dearest_hash_ == 0) return if_wrong;
     auth_decision d;
-    d.what = auth_decision::outcome::deferred;
-    d.shown = std::move(shown);
-    d.work = [verdict, wanted, given] { return verdict(bcrypt_accepts(wanted, given)); };
+    d.what = deferred;
+    d.shown = if_right.shown;
+    d.work = [hash = hashed ? wanted : std::string(), given, dearest = dearest_hash_,
+              if_right = std::move(if_right), if_wrong = std::move(if_wrong)] {
+      if (hash.empty()) spend_bcrypt(dearest, given);
+      else if (bcrypt_accepts(hash, given, if_right.what == accepted, dearest)) return if_right;
+      return if_wrong;
+    };
     return d;
   }
 
   std::unordered_map<std::string, entry> users_, nkeys_;
   std::string single_user_, single_pass_, token_, no_auth_user_;
-  std::string decoy_ = "not a password";  // a bcrypt hash when any user has one
+  unsigned dearest_hash_ = 0;  // the cost of it; 0: all passwords are plain
   user_rules_ptr single_rules_;
   user_rules_ptr anonymous_ = std::make_shared<user_rules>();
   certificate_map certificates_;

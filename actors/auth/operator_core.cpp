@@ -18,6 +18,7 @@ namespace {
 struct user_login {
   user_claims claims;
   std::string jwt;
+  bool signed_nonce = false;
 };
 
 /// What an account says about a user: signed by whom, with what template.
@@ -161,6 +162,8 @@ public:
     if (!user) return auth_decision::refuse(user.error().context);
     const user_claims& c = user->claims;
     std::string shown = c.data.subject;
+    // Before anything is known of its account: whoever is refused costs the same.
+    user->signed_nonce = !q.who.sig.empty() && signed_nonce(c.data.subject, q.who.sig, q.nonce);
     if (c.limits.proxy_required && q.proxy_key.empty()) return refuse_for_proxy(std::move(shown));
     if (const claim_faults faults = check_claims(c, now_s(), zones()); !faults.empty())
       return auth_decision::refuse("User JWT no longer valid: " + faults.front(), std::move(shown));
@@ -246,12 +249,12 @@ private:
 
   /// The token that was presented, or else the one for those who present nothing useful.
   result<user_login> read_user(const login_request& q) const {
-    if (auto claims = decode_user_jwt(q.who.jwt)) return user_login{std::move(*claims), q.who.jwt};
+    if (auto claims = decode_user_jwt(q.who.jwt)) return user_login{std::move(*claims), q.who.jwt, false};
     const std::string sentinel = trust()->default_sentinel;
     if (sentinel.empty()) return error{errc::unauthorized, "Authentication requires a user JWT"};
     auto claims = decode_user_jwt(sentinel);
     if (!claims) return claims.error();
-    return user_login{std::move(*claims), sentinel};
+    return user_login{std::move(*claims), sentinel, false};
   }
 
   auth_decision check_with(const operator_account_ptr& its_account, user_login user,
@@ -267,7 +270,7 @@ private:
       return refuse("Connection type not allowed");
     if (!c.limits.bearer) {
       if (q.who.sig.empty()) return refuse("Signature missing");
-      if (!signed_nonce(c.data.subject, q.who.sig, q.nonce)) return refuse("Signature not verified");
+      if (!user.signed_nonce) return refuse("Signature not verified");
     }
     if (is_revoked(account.claims.revocations, c.data.subject, c.data.issued_at))
       return refuse("User authentication revoked");

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "actors/auth/secret_check.hpp"
 #include "protocol/auth/nkey.hpp"
 
 namespace troupe {
@@ -35,6 +36,7 @@ bool signed_nonce(std::string_view public_key, std::string_view signature, std::
   const auto key = decode_public_nkey(public_key);
   const auto sig = decode_signature(signature);
   if (!key || !sig || sig->size() != nkey_signature_bytes || nonce.empty()) return false;
+  ++effort_of_this_thread().signatures;
   return verify_nkey(key->key, nonce,
                      {reinterpret_cast<const uint8_t*>(sig->data()), sig->size()});
 }

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string>
 
+#include "actors/auth/secret_check.hpp"
 #include "actors/main/build_commit.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/session/node_context.hpp"
@@ -19,9 +19,9 @@ constexpr int32_t usual_payload_max = 8 * 1024 * 1024;
 
 bool has_plain_password(const config::authorization_options& a) {
   auto plain = [](const config::user_options& u) {
-    return u.nkey.empty() && !is_bcrypt(u.password);
+    return u.nkey.empty() && !is_bcrypt_hash(u.password);
   };
-  return (!a.pass.empty() && !is_bcrypt(a.pass))
+  return (!a.pass.empty() && !is_bcrypt_hash(a.pass))
          || std::any_of(a.users.begin(), a.users.end(), plain);
 }
 
@@ -47,12 +47,6 @@ void log_feature_flags(const std::map<std::string, bool>& flags) {
 }
 
 } // namespace
-
-bool is_bcrypt(std::string_view p) {
-  auto digit = [&](size_t i) { return std::isdigit(static_cast<unsigned char>(p[i])) != 0; };
-  return p.size() >= 7 && p.starts_with("$2") && std::string_view("abxy").find(p[2]) != p.npos
-         && p[3] == '$' && digit(4) && digit(5) && p[6] == '$';
-}
 
 void log_websocket_listener(const config::server_options& o, int port) {
   if (port == 0) return;

@@ -12,7 +12,4 @@ void log_banner(const config::cli_result& cli, const node& n);
 /// Where WebSocket clients connect, if they can.
 void log_websocket_listener(const config::server_options& options, int port);
 
-/// True for a hash, "$2a$11$...", which is no secret in clear text.
-bool is_bcrypt(std::string_view password);
-
 } // namespace troupe

@@ -9,6 +9,7 @@
 
 #include "actors/auth/operator_core.hpp"
 #include "actors/auth/permission_core.hpp"
+#include "actors/auth/secret_check.hpp"
 #include "protocol/auth/jwt.hpp"
 #include "protocol/subject/account_functions.hpp"
 #include "test/catch.hpp"
@@ -120,6 +121,33 @@ struct world {
 };
 
 } // namespace
+
+TEST_CASE("failed logins cost the same: tokens", "[auth][operator][effort]") {
+  world w;
+  w.login_jwt(w.user_jwt(w.plain_user())); // the account is at hand
+  const std::string stranger = nkey_pair::generate(nkey_role::account).seed();
+  login_request right;
+  right.who.jwt = w.user_jwt(w.plain_user());
+  const auto with = [&](const std::string& jwt, const char* signs = go::seed_user) {
+    login_request q;
+    q.who.jwt = jwt;
+    q.who.sig = sign(pair_of(signs));
+    return q;
+  };
+  const std::string proxied = w.plain_user(R"(,"proxy_required":true)");
+  const std::string by_whom_nobody_knows = w.plain_user(R"(,"issuer_account":")" + std::string(go::pub_acc) + '"');
+  for (const login_request& q :
+       {with(right.who.jwt, go::seed_acc), with(w.user_jwt(w.plain_user(), go::seed_acc, noon - 1)),
+        with(w.user_jwt(w.plain_user(), stranger.c_str())), with(w.user_jwt(by_whom_nobody_knows, stranger.c_str())),
+        with(w.user_jwt(proxied)), with(w.user_jwt(w.plain_user(R"(,"allowed_connection_types":["MQTT"])")))}) {
+    effort_of_this_thread() = {};
+    const auth_decision d = w.login(q);
+    INFO(d.why);
+    CHECK(d.what == outcome::refused);
+    CHECK(effort_of_this_thread() == check_effort{0, 0, 1});
+  }
+  CHECK(w.login(right).what == outcome::accepted);
+}
 
 TEST_CASE("operator mode: a user of an account of a trusted operator logs in", "[auth][operator]") {
   world w;

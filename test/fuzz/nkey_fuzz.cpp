@@ -94,11 +94,12 @@ std::optional<decoded_public_nkey> read(std::string_view text, bool seed) {
     append(all, digit_of(c), 5);
   }
   const size_t start = seed ? 16 : 8;
+  const char letter = text.size() < 2 ? '\0' : text[seed ? 1 : 0];
   decoded_public_nkey out{};
   for (size_t i = 0; i < out.key.size(); ++i)
     out.key[i] = static_cast<uint8_t>(number(all, start + 8 * i, 8));
   for (const role_name& role : roles) {
-    if (text != (seed ? write_seed(role, out.key) : write_public(role, out.key))) continue;
+    if (role.first != letter || text != (seed ? write_seed(role, out.key) : write_public(role, out.key))) continue;
     out.role = role.role;
     if (!seed && role.role != nkey_role::curve && has_small_order(out.key)) return {};
     return out;

@@ -4,7 +4,7 @@ import base64
 import time
 import unittest
 
-from harness import WireCase, connect_line, msg, pub, wait_until
+from harness import WireCase, connect_line, msg, not_yet, pub, server_binary, wait_until
 from harness.nkeys import USER, Key
 
 VIOLATION = "-ERR 'Authorization Violation'\r\n"
@@ -112,6 +112,43 @@ class BcryptConfig(AuthCase):
     bad = (login("ivan", "wrong"), login("ivan", "$2a$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG"))
 
 
+@unittest.skipUnless(not_yet.is_troupe(server_binary()), "/actorz is Troupe's")
+class FailuresAlike(WireCase):
+    """A failed login takes the same way through the node whether or not the user exists."""
+
+    serve = False
+    dear = "$2b$06$abcdefghijklmnopqrstuuNOnw6EGKc3988bZtxlqHMps74iVdpdC"
+    plain, hashed = "{user: plain, password: s3cret}", f"{{user: hashed, password: {dear}}}"
+
+    def attempt(self, users, make_login):
+        """What a client is sent after its CONNECT, and whether the login worker had to do with it."""
+        server = self.start(config=f"authorization {{ users: [{', '.join(users)}] }}\n", monitor=True)
+        c = self.raw(server)
+        c.send(make_login(c.read_info().get("nonce", "")) + b"PING\r\n")
+        said = c.wait_closed()
+        names = list(self.names_below(server.json("/actorz")["root"]))
+        return said, any(name.startswith("login worker") for name in names)
+
+    def names_below(self, actor):
+        yield actor["name"]
+        for child in actor.get("children", ()):
+            yield from self.names_below(child)
+
+    def test_passwords(self):
+        for users, at_worker in (([self.plain], False), ([self.plain, self.hashed], True), ([self.hashed], True)):
+            for name, password in (("plain", "wrong"), ("hashed", "wrong"), ("nobody", "wrong"), ("plain", ""), ("", "x")):
+                with self.subTest(users=len(users), name=name):
+                    got = self.attempt(users, lambda _: login(name, password))
+                    self.assertEqual(got, (VIOLATION.encode(), at_worker))
+
+    def test_nkeys(self):
+        known, stranger = Key(USER), Key(USER)
+        users = [f"{{nkey: {known.public}}}", self.hashed]
+        for claimed in (known, stranger):
+            got = self.attempt(users, lambda nonce: connect_line(nkey=claimed.public, sig=stranger.sign_text(nonce + "x")))
+            self.assertEqual(got, (VIOLATION.encode(), False))
+
+
 class Nkeys(WireCase):
     """A user that is known by its public key signs the nonce of INFO."""
 
@@ -131,7 +168,7 @@ class Nkeys(WireCase):
 
     def test_signed(self):
         c = self.greeted()
-        c.send(self.signed(c, self.key)).expect("PONG\r\n").send("SUB a 1\r\n" + pub("a")).expect(msg("a", 1))
+        c.send(self.signed(c, self.key)).expect("PONG\r\n").send(b"SUB a 1\r\n" + pub("a")).expect(msg("a", 1))
         c = self.greeted()
         standard = base64.b64encode(self.key.sign(c.info["nonce"])).decode()
         c.send(self.signed(c, self.key, sig=standard)).expect("PONG\r\n")
@@ -269,7 +306,8 @@ class Reloaded(WireCase):
 def load_tests(loader, tests, pattern):
     """AuthCase itself is only a base."""
     suite = unittest.TestSuite()
-    for case in (UserPassFlags, TokenFlag, UserPassConfig, TokenConfig, UsersConfig, BcryptConfig, NoAuthUser, Timeout,
+    for case in (UserPassFlags, TokenFlag, UserPassConfig, TokenConfig, UsersConfig, BcryptConfig, FailuresAlike, Nkeys,
+                 NoAuthUser, Timeout,
                  DefaultTimeout, Reloaded):
         suite.addTests(loader.loadTestsFromTestCase(case))
     return suite
