@@ -6,7 +6,7 @@
 
 #include "config/duration.hpp"
 #include "config/load_context.hpp"
-#include "config/service_url.hpp"
+#include "protocol/service_url.hpp"
 #include "protocol/auth/nkey.hpp"
 #include "protocol/subject/subject.hpp"
 

@@ -1,6 +1,6 @@
 // The leafnodes block, which is not built: what has to fit together in it. The texts are Go's.
 #include "config/block_view.hpp"
-#include "config/service_url.hpp"
+#include "protocol/service_url.hpp"
 
 #include <algorithm>
 #include <set>

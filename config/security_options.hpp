@@ -8,9 +8,12 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "protocol/auth/claims.hpp"
 
 namespace troupe::config {
 
@@ -180,16 +183,6 @@ struct account_limits {
   bool operator==(const account_limits&) const = default;
 };
 
-/// What the token of an account of operator mode says of it, for the monitoring.
-struct account_token {
-  std::string issuer;      // public key
-  std::string name;        // for people
-  std::vector<std::string> tags;
-  int64_t expires_at_s = 0;  // since 1970; 0: never
-  std::map<std::string, int64_t> revoked_users;  // public key -> since when, seconds since 1970
-  bool operator==(const account_token&) const = default;
-};
-
 struct account_options {
   std::string name;
   std::string nkey;  // public account key
@@ -200,7 +193,7 @@ struct account_options {
   account_limits limits;
   std::string trace_dest;
   int trace_sampling = 100;
-  std::optional<account_token> token;
+  std::shared_ptr<const account_claims> claims;  // of operator mode, for the monitoring; else nullptr
   // Users of all accounts stand in authorization.users, with `account` set.
   bool operator==(const account_options&) const = default;
 };

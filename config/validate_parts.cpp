@@ -2,7 +2,7 @@
 // are the NATS server's.
 #include "config/duration.hpp"
 #include "config/load.hpp"
-#include "config/service_url.hpp"
+#include "protocol/service_url.hpp"
 #include "protocol/auth/nkey.hpp"
 #include "protocol/client/go_quote.hpp"
 #include "protocol/subject/subject.hpp"

@@ -161,15 +161,15 @@ result<void> check_mappings(const account_claims& claims) {
   return {};
 }
 
-account_as_options to_account_options(const operator_account& account,
+account_as_options to_account_options(const operator_account_ptr& of,
                                       const exporter_lookup& exporter, int64_t now_s) {
+  const operator_account& account = *of;
   account_as_options out;
   config::account_options& o = out.options;
   const account_claims& c = account.claims;
   o.name = account.key();
   o.nkey = account.key();
-  o.token = config::account_token{c.data.issuer, c.data.name, c.tags, c.data.expires,
-                                  {c.revocations.begin(), c.revocations.end()}};
+  o.claims = {of, &c};
   o.limits = to_limits(c.limits);
   o.default_permissions = account.default_permissions;
   const auto leave_out = [&](const std::string& what, const error& why) {

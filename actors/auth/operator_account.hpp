@@ -60,7 +60,7 @@ struct account_as_options {
 /// Imports that the exporter does not allow, or not any more, are left out; so is what an exporter
 /// that is not to be had would give. An export that needs an activation token is therefore open in
 /// the options: who may import it was decided here.
-account_as_options to_account_options(const operator_account& account,
+account_as_options to_account_options(const operator_account_ptr& of,
                                       const exporter_lookup& exporter, int64_t now_s);
 
 }  // namespace troupe

@@ -199,7 +199,7 @@ void operator_accounts::hand_on(const operator_account_ptr& account,
       if (it == accounts_.end()) return;
       now = it->second.account;
     }
-    out = to_account_options(*now, [this](const std::string& key) { return at_hand(key); }, env_.now_s());
+    out = to_account_options(now, [this](const std::string& key) { return at_hand(key); }, env_.now_s());
     env_.on_account(std::make_shared<const config::account_options>(std::move(out.options)));
     std::lock_guard lock(mutex_);
     if (auto it = accounts_.find(account->key()); it != accounts_.end()) {

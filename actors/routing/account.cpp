@@ -35,7 +35,7 @@ void account::set_rules(rules_ptr rules) {
 
 std::string account::name_tag() const {
   const rules_ptr now = rules();
-  return now->token && !now->token->name.empty() ? now->token->name : name();
+  return now->claims && !now->claims->data.name.empty() ? now->claims->data.name : name();
 }
 
 observe::account_snapshot account::snapshot() const {

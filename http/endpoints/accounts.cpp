@@ -3,6 +3,8 @@
 #include "actors/observe/snapshot_json.hpp"
 #include "http/endpoints/account_rules.hpp"
 #include "http/render.hpp"
+#include "protocol/auth/claims_check.hpp"
+#include "protocol/auth/claims_write.hpp"
 
 #include <algorithm>
 
@@ -12,24 +14,47 @@ namespace {
 
 using observe::account_snapshot;
 
+const account_claims* claims_of(const account_snapshot& a) {
+  return a.rules ? a.rules->claims.get() : nullptr;
+}
+
+wall_time at_second(int64_t since_1970) { return wall_time(std::chrono::seconds(since_1970)); }
+
+int64_t to_seconds(wall_time t) {
+  return std::chrono::floor<std::chrono::seconds>(t).time_since_epoch().count();
+}
+
 /// What the token of an account says; the token itself is never shown.
-void write_token(json_writer& w, const account_snapshot& a) {
-  const config::account_token* token = a.rules && a.rules->token ? &*a.rules->token : nullptr;
-  if (token) w.member_if("issuer_key", token->issuer);
+void write_token(json_writer& w, const account_snapshot& a, wall_time now) {
+  const account_claims* claims = claims_of(a);
+  if (claims) w.member_if("issuer_key", claims->data.issuer);
   w.member("name_tag", a.name_tag.empty() ? a.name : a.name_tag);
-  if (!token) return;
-  w.member_if("tags", token->tags);
-  if (token->revoked_users.empty()) return;
+  if (!claims) return;
+  w.member_if("tags", claims->tags);
+  w.key("decoded_jwt");
+  write_claims(w, *claims);
+  if (const auto remarks = remarks_on(*claims, to_seconds(now)); !remarks.empty()) {
+    w.key("validation_result_jwt");
+    w.begin_array();
+    for (const claim_remark& one : remarks) {
+      w.begin_object();
+      w.member("description", one.text);
+      w.member("blocking", false);
+      w.member("time_check", one.about_time);
+      w.end_object();
+    }
+    w.end_array();
+  }
+  if (claims->revocations.empty()) return;
   w.key("revoked_user");
   w.begin_object();
-  for (auto& [key, since] : token->revoked_users)
-    w.member(key, format_time(wall_time(std::chrono::seconds(since))));
+  for (auto& [key, since] : claims->revocations) w.member(key, format_time(at_second(since)));
   w.end_object();
 }
 
 bool expired(const account_snapshot& a, wall_time now) {
-  if (!a.rules || !a.rules->token || a.rules->token->expires_at_s == 0) return false;
-  return wall_time(std::chrono::seconds(a.rules->token->expires_at_s)) <= now;
+  const account_claims* claims = claims_of(a);
+  return claims && claims->data.expires != 0 && at_second(claims->data.expires) <= now;
 }
 
 void write_detail(json_writer& w, const account_snapshot& a, const std::string& system,
@@ -46,7 +71,7 @@ void write_detail(json_writer& w, const account_snapshot& a, const std::string& 
   w.member("client_connections", a.connections);
   w.member("subscriptions", a.subscriptions);
   if (a.rules) write_account_rules(w, *a.rules, a.name, system);
-  write_token(w, a);
+  write_token(w, a, now);
   w.key("sublist_stats");
   w.begin_object();
   write_sublist_stats(w, a.stats);

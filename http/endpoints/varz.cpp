@@ -3,6 +3,8 @@
 #include "actors/observe/snapshot_json.hpp"
 #include "config/version.hpp"
 #include "http/render.hpp"
+#include "protocol/auth/claims_write.hpp"
+#include "protocol/auth/jwt.hpp"
 
 namespace troupe::http {
 
@@ -78,6 +80,16 @@ void write_websocket(json_writer& w, const observe::node_snapshot& node,
   if (node.websocket_cert_not_after)
     w.member("tls_cert_not_after", format_time(*node.websocket_cert_not_after));
   w.end_object();
+}
+
+/// What operators state; their tokens are not shown.
+void write_operators(json_writer& w, const std::vector<std::string>& tokens) {
+  if (tokens.empty()) return;
+  w.key("trusted_operators_claim");
+  w.begin_array();
+  for (auto& token : tokens)
+    if (auto claims = decode_operator_jwt(token)) write_claims(w, *claims);
+  w.end_array();
 }
 
 void write_proxies(json_writer& w, const std::vector<std::string>& trusted) {
@@ -193,6 +205,7 @@ std::string render_varz(const varz_view& view) {
     for (auto name : {"waiters", "waits", "wait_time", "max_wait_time"})
       w.member(name, 0);
     w.end_object();
+    write_operators(w, options.operators.jwts);
     write_proxies(w, options.trusted_proxies);
     if (view.node.tls_cert_not_after)
       w.member("tls_cert_not_after", format_time(*view.node.tls_cert_not_after));

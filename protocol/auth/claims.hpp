@@ -117,6 +117,8 @@ struct claim_export {
   int64_t account_token_position = 0;
   bool advertise = false;
   bool allow_trace = false;
+  std::string description;
+  std::string info_url;
 };
 
 struct claim_import {

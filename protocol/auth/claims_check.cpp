@@ -6,6 +6,7 @@
 
 #include "protocol/auth/jwt.hpp"
 #include "protocol/auth/nkey.hpp"
+#include "protocol/service_url.hpp"
 #include "protocol/subject/subject.hpp"
 
 namespace troupe {
@@ -83,6 +84,14 @@ const char* text_of(claim_export_kind kind) {
   return "unknown";
 }
 
+void check_info(const std::string& description, const std::string& url, claim_faults& out) {
+  if (description.size() > max_info_bytes) out.push_back("Description is too long");
+  if (url.empty()) return;
+  if (url.size() > max_info_bytes) out.push_back("Info URL is too long");
+  if (!is_service_url(url)) out.push_back("error parsing info url: it is no URL");
+  else if (!names_host(url)) out.push_back("error parsing info url: no hostname or scheme");
+}
+
 void check_token_position(const claim_export& e, claim_faults& out) {
   if (e.account_token_position == 0) return;
   const auto place = static_cast<size_t>(e.account_token_position);
@@ -120,6 +129,7 @@ void check_export(const claim_export& e, claim_faults& out) {
     out.push_back("response threshold only valid for services");
   check_subject(e.subject, out);
   check_token_position(e, out);
+  check_info(e.description, e.info_url, out);
 }
 
 void check_exports(const std::vector<claim_export>& exports, claim_faults& out) {
@@ -320,8 +330,7 @@ claim_faults check_claims(const account_claims& a, int64_t now_s) {
   for (const auto& [key, scope] : a.signing_keys) {
     if (!is_account_key(key)) out.push_back(quoted(key) + " is not a valid account signing key");
   }
-  if (a.description.size() > max_info_bytes) out.push_back("Description is too long");
-  if (a.info_url.size() > max_info_bytes) out.push_back("Info URL is too long");
+  check_info(a.description, a.info_url, out);
   if (!a.cluster_traffic.empty() && a.cluster_traffic != "system" && a.cluster_traffic != "owner")
     out.push_back("unknown cluster traffic option: " + quoted(a.cluster_traffic));
   if (!is_account_key(a.data.subject)) out.push_back("subject is not an account public key");
@@ -377,6 +386,16 @@ claim_faults check_claims(const authorization_response_claims& r, int64_t now_s)
   if (!r.issuer_account.empty() && !is_account_key(r.issuer_account))
     out.push_back("issuer_account is not an account public key");
   check_time(r.data, now_s, out);
+  return out;
+}
+
+std::vector<claim_remark> remarks_on(const account_claims& claims, int64_t now_s) {
+  std::vector<claim_remark> out;
+  claim_faults of_time;
+  check_time(claims.data, now_s, of_time);
+  for (std::string& text : of_time) out.push_back({std::move(text), true});
+  for (const claim_import& i : claims.imports)
+    if (!i.to.empty()) out.push_back({"the field to has been deprecated (use LocalSubject instead)"});
   return out;
 }
 

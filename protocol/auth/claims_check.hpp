@@ -25,6 +25,13 @@ claim_faults check_claims(const user_claims& claims, int64_t now_s, const zone_o
 claim_faults check_claims(const activation_claims& claims, int64_t now_s);
 claim_faults check_claims(const authorization_response_claims& claims, int64_t now_s);
 
+/// What the NATS server tells of an account in use, although it does not keep it from being used.
+struct claim_remark {
+  std::string text;
+  bool about_time = false;
+};
+std::vector<claim_remark> remarks_on(const account_claims& claims, int64_t now_s);
+
 /// Whether the import's activation token lets `importer` (a public account key) import this from an
 /// account with these keys: signed by it, for the importer, for this subject and kind, in its time,
 /// not revoked by the export. The second at which it ends, 0: never. An error names the reason. Attack

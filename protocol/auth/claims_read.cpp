@@ -185,7 +185,8 @@ bool read(const element& v, std::vector<claim_export>& out) {
                   slot{"response_threshold", e.response_threshold_ns},
                   slot{"service_latency", e.latency},
                   slot{"account_token_position", e.account_token_position},
-                  slot{"advertise", e.advertise}, slot{"allow_trace", e.allow_trace});
+                  slot{"advertise", e.advertise}, slot{"allow_trace", e.allow_trace},
+                  slot{"description", e.description}, slot{"info_url", e.info_url});
     });
   });
 }

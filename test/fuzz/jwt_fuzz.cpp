@@ -6,9 +6,12 @@
 #include <string_view>
 
 #include "protocol/auth/claims_check.hpp"
+#include "protocol/auth/claims_write.hpp"
+#include "protocol/auth/claims_read.hpp"
 #include "protocol/auth/jwt.hpp"
 #include "protocol/auth/user_template.hpp"
 #include "protocol/auth/xkey.hpp"
+#include "protocol/json/reader.hpp"
 
 namespace {
 
@@ -31,6 +34,24 @@ const nkey_pair& key(nkey_role role) {
   return role == nkey_role::account ? account : role == nkey_role::operator_ ? op : server;
 }
 
+/// What is shown of claims, read as claims, shows the same.
+template <class Claims>
+void show(const Claims& claims) {
+  const auto text_of = [](const Claims& c) {
+    std::string out;
+    json_writer w(out);
+    write_claims(w, c);
+    return out;
+  };
+  const std::string shown = text_of(claims);
+  json_reader reader;
+  const auto document = reader.read(shown);
+  require(bool(document));
+  auto again = read_claims(*document);
+  require(again && std::holds_alternative<Claims>(again->claims));
+  require(text_of(std::get<Claims>(again->claims)) == shown);
+}
+
 void use(const any_claims& claims) {
   if (const auto* user = std::get_if<user_claims>(&claims)) {
     (void)check_claims(*user, 1000, zones);
@@ -50,11 +71,15 @@ void use(const any_claims& claims) {
       require(!filled->permissions.publish.deny.empty());
   }
   if (const auto* account = std::get_if<account_claims>(&claims)) {
-    (void)check_claims(*account, 1000);
+    (void)remarks_on(*account, 1000);
+    if (account->version == 2 && check_claims(*account, 1000).empty()) show(*account);
     for (const claim_import& import : account->imports)
       (void)check_activation(import, account->data.subject, *account, account->revocations, 1000);
   }
-  if (const auto* op = std::get_if<operator_claims>(&claims)) (void)check_claims(*op, 1000);
+  if (const auto* op = std::get_if<operator_claims>(&claims)) {
+    (void)check_claims(*op, 1000);
+    if (op->version == 2) show(*op);
+  }
   if (const auto* a = std::get_if<activation_claims>(&claims)) (void)check_claims(*a, 1000);
   if (const auto* q = std::get_if<authorization_request_claims>(&claims)) {
     const auto again = decode_authorization_request_jwt(

@@ -1,8 +1,12 @@
 // Tokens against those of the Go library, and what must not be believed.
+#include <algorithm>
 #include <string>
 
 #include "protocol/auth/claims_check.hpp"
+#include "protocol/auth/claims_read.hpp"
+#include "protocol/auth/claims_write.hpp"
 #include "protocol/auth/jwt.hpp"
+#include "protocol/json/reader.hpp"
 #include "test/catch.hpp"
 #include "test/protocol/jwt_vectors.hpp"
 
@@ -114,6 +118,36 @@ TEST_CASE("jwt: exports and imports of the Go library", "[auth][jwt]") {
   CHECK(a->imports[0].share);
   CHECK(a->imports[1].to == "here");
   CHECK(a->imports[1].token == go::activation);
+}
+
+TEST_CASE("jwt: claims are shown as they are stated, without activations", "[auth][jwt]") {
+  auto a = decode_account_jwt(go::account);
+  REQUIRE(a);
+  std::string shown;
+  json_writer w(shown);
+  write_claims(w, *a);
+  CHECK(shown.find(go::activation) == std::string::npos);
+  json_reader reader;
+  auto again = read_claims(*reader.read(shown));
+  REQUIRE(again);
+  auto& claims = std::get<account_claims>(again->claims);
+  CHECK(claims.limits == a->limits);
+  CHECK(claims.signing_keys == a->signing_keys);
+  CHECK(claims.imports[1].token.empty());
+  std::string twice;
+  json_writer w2(twice);
+  write_claims(w2, claims);
+  CHECK(twice == shown);
+
+  claims.imports[0].to = "old";
+  claims.data.expires = 10;
+  claims.info_url = "http://";
+  const auto remarks = remarks_on(claims, 11);
+  REQUIRE(remarks.size() == 3); // the account of the library has one such import itself
+  CHECK(remarks[0].about_time);
+  CHECK_FALSE(remarks[1].about_time);
+  const claim_faults faults = check_claims(claims, 11);
+  CHECK(std::count(faults.begin(), faults.end(), "error parsing info url: no hostname or scheme") == 1);
 }
 
 TEST_CASE("jwt: users, scoped or not, of the Go library", "[auth][jwt]") {

@@ -22,8 +22,8 @@ OWN = {"server_id", "server_name", "version", "go", "git_commit", "port", "start
        "gomemlimit", "cpu", "connections", "total_connections", "in_msgs", "out_msgs", "in_bytes", "out_bytes", "http_port",
        "https_port", "subscriptions", "http_req_stats", "config_load_time", "in_client_msgs", "in_client_bytes",
        "out_client_msgs", "out_client_bytes", "in_gateway_msgs", "slow_consumers", "nonce", "xkey"}
-# Tokens are shown nowhere; their claims are not there yet.
-NOT_SHOWN = {"trusted_operators_jwt", "trusted_operators_claim"}
+# Tokens are shown nowhere.
+NOT_SHOWN = {"trusted_operators_jwt"}
 # Of features that are not built: the file loads, a notice says so, the page has their empty state.
 NOT_BUILT = {"cluster", "gateway", "leaf", "mqtt", "jetstream", "leafnodes", "remotes", "routes", "connect_urls"}
 

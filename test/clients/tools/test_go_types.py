@@ -7,6 +7,7 @@ import unittest
 
 from harness import RawClient, Server, connect_line, pub, wait_until
 from harness.fields import FIELDS_FILE
+from harness.nkeys import ACCOUNT, USER, Key, Operator, user_jwt
 
 DECODER = os.environ.get("CLIENTS_GO_TYPES")
 WHY_NOT = os.environ.get("CLIENTS_GO_TYPES_MISSING") or "no decoder: run through test/clients/run"
@@ -87,6 +88,21 @@ class GoTypes(unittest.TestCase):
         for kind, paths in PAGES.items():
             for path in paths:
                 self.note(kind, path, self.server.json(path))
+        self.decode()
+
+    def test_accounts_of_an_operator(self):
+        op, account, user = Operator(), Key(ACCOUNT), Key(USER)
+        token = op.account(account, tags=["t"], signing_keys=[{"kind": "user_scope", "key": Key(ACCOUNT).public, "role": "r",
+                                                               "template": {"pub": {"allow": ["x"]}}}],
+                           exports=[{"subject": "e", "type": "service", "service_latency": {"sampling": "headers", "results": "r"}}],
+                           mappings={"a": [{"subject": "b", "weight": 50}]}, revocations={"*": 5}, trace={"dest": "t"})
+        with Server(config=op.config((account, token)), monitor=True) as server:
+            c = RawClient(server.port)
+            self.addCleanup(c.close)
+            nonce = c.read_info()["nonce"]
+            c.send(connect_line(jwt=user_jwt(account, user), sig=user.sign_text(nonce)) + b"PING\r\n").expect("PONG\r\n")
+            for kind, page in (("Accountz", "/accountz?acc=" + account.public), ("Varz", "/varz")):
+                self.note(kind, page, server.json(page))
         self.decode()
 
     def test_requests(self):

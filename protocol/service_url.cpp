@@ -1,9 +1,9 @@
-#include "config/service_url.hpp"
+#include "protocol/service_url.hpp"
 
 #include <algorithm>
 #include <cctype>
 
-namespace troupe::config {
+namespace troupe {
 
 namespace {
 
@@ -100,6 +100,11 @@ bool is_service_url(std::string_view text) {
   return good_scheme(parts.scheme) && good_escapes(parts.user) && good_host(parts.host);
 }
 
+bool names_host(std::string_view text) {
+  const url_parts parts = parts_of(text);
+  return parts.has_authority && port_of(parts.host) != 0;
+}
+
 bool is_websocket_url(std::string_view text) { return lower_scheme(text).starts_with("ws"); }
 bool is_wss_url(std::string_view text) { return lower_scheme(text) == "wss"; }
 
@@ -118,4 +123,4 @@ std::string shown_url(std::string_view text, int default_port) {
   return out += parts.rest;
 }
 
-} // namespace troupe::config
+} // namespace troupe
