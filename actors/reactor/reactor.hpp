@@ -123,8 +123,8 @@ public:
   /// Flushes `hook` out of turn, as soon as the publish in progress is done.
   void flush_early(turn_hook& hook) {
     if (hook.queued_early) return;
-    hook.queued_early = true;
     early_.push_back(&hook);
+    hook.queued_early = true;
   }
   void run_early_flushes() {
     if (!early_.empty()) flush_all_early();
@@ -170,8 +170,8 @@ private:
 
   static void queue_hook(std::vector<turn_hook*>& list, turn_hook& hook) {
     if (hook.queued) return;
-    hook.queued = true;
     list.push_back(&hook);
+    hook.queued = true;
   }
   /// Nothing that a handler throws may end the thread, or what others have to do in this turn.
   template <class F>

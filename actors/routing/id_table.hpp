@@ -5,7 +5,8 @@
 // following changes, so that a table of millions never stalls its reactor: while that lasts, the
 // former array is searched second and its moved slots are marked.
 //
-// Owned by one thread. Invariants: id 0 = free slot; ids below moved_mark; each id at most once.
+// Owned by one thread. Invariants: id 0 = free slot; ids below moved_mark; each id at most once. An
+// insert that finds no memory changes nothing; erase needs none.
 #pragma once
 
 #include <algorithm>
@@ -40,11 +41,9 @@ public:
 
   /// Adds an id that is not there.
   void insert(uint32_t hash, uint32_t id) {
-    if (!current_.slots) current_.allocate(min_bits);
+    if (!current_.slots) grow(min_bits);
     move_some();
-    if ((size_ + 1) * 5 > current_.slot_count() * 4) {
-      resize(current_.bits + 1);
-    }
+    if ((size_ + 1) * 5 > current_.slot_count() * 4) grow(current_.bits + 1);
     current_.insert(hash, id);
     ++size_;
   }
@@ -59,7 +58,8 @@ public:
     }
     move_some();
     if (!former_.slots && current_.bits > min_bits && size_ * 8 < current_.slot_count()) {
-      resize(std::max(min_bits, current_.bits - 2));
+      array smaller = array::of(std::max(min_bits, current_.bits - 2));
+      if (smaller.slots) move_to(std::move(smaller));
     }
   }
 
@@ -83,11 +83,11 @@ private:
     size_t mask() const { return (size_t{1} << bits) - 1; }
     size_t home(uint32_t hash) const { return hash >> (32 - bits); }
 
-    void allocate(uint32_t want_bits) {
-      bits = want_bits;
+    /// Without slots if there is no memory.
+    static array of(uint32_t bits) {
       // Zeroed pages come from the system one by one, when they are first touched.
-      slots.reset(static_cast<slot*>(std::calloc(size_t{1} << bits, sizeof(slot))));
-      if (!slots) throw std::bad_alloc();
+      auto* zeroed = static_cast<slot*>(std::calloc(size_t{1} << bits, sizeof(slot)));
+      return {std::unique_ptr<slot[], release>(zeroed), bits};
     }
 
     template <class Same>
@@ -129,12 +129,17 @@ private:
     }
   };
 
-  void resize(uint32_t bits) {
+  void grow(uint32_t bits) {
+    array larger = array::of(bits);
+    if (!larger.slots) throw std::bad_alloc();
+    move_to(std::move(larger));
+  }
+
+  void move_to(array next) {
     while (former_.slots)
       move_some();
     former_ = std::move(current_);
-    current_ = {};
-    current_.allocate(bits);
+    current_ = std::move(next);
     next_moved_ = 0;
     if (former_.slot_count() <= 1024)
       while (former_.slots)

@@ -78,11 +78,21 @@ uint64_t internal_client::subscribe(const account_ptr& to, std::string_view filt
                                     std::string_view queue, handler on_message) {
   if (entries_.size() >= bounds_.subscriptions) return 0;
   const uint64_t number = last_number_ + 1;
-  subscription* sub =
-    to->shard(home().index()).subscribe(this, filter, queue, std::to_string(number));
-  if (!sub) return 0;
+  // Its place first: nothing may be subscribed that has none.
+  const auto at =
+    entries_.emplace(number, entry{to, nullptr, std::make_shared<const handler>(std::move(on_message))}).first;
+  try {
+    at->second.sub =
+      to->shard(home().index()).subscribe(this, filter, queue, std::to_string(number));
+  } catch (...) {
+    entries_.erase(at);
+    throw;
+  }
+  if (!at->second.sub) {
+    entries_.erase(at);
+    return 0;
+  }
   last_number_ = number;
-  entries_.emplace(number, entry{to, sub, std::make_shared<const handler>(std::move(on_message))});
   return number;
 }
 

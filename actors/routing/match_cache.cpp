@@ -31,10 +31,10 @@ void cached_match::release() {
 }
 
 void match_cache::activate() {
-  slots_.resize(min_slots);
-  set_mask_ = min_slots / ways - 1;
   gens_ = std::make_unique<generations>();
   seen_.resize(min_seen);
+  slots_.resize(min_slots); // last: says that all is there
+  set_mask_ = min_slots / ways - 1;
 }
 
 cached_match& match_cache::prepare(std::string_view subject, uint64_t hash) {
@@ -45,7 +45,7 @@ cached_match& match_cache::prepare(std::string_view subject, uint64_t hash) {
     if (entries_[s.entry - 1]->subject == subject) prepared_ = s.entry; // stale: fill it anew
   }
   const bool in_place = prepared_ != 0;
-  if (!in_place) prepared_ = take_entry();
+  if (!in_place) prepared_ = unkept_ = take_entry();
   cached_match& e = *entries_[prepared_ - 1];
   if (!in_place) {
     e.subject.assign(subject);
@@ -56,7 +56,7 @@ cached_match& match_cache::prepare(std::string_view subject, uint64_t hash) {
   e.queues.clear();
   e.members.clear();
   e.remote.clear();
-  e.stale = false;
+  e.stale = true; // until it is filled and kept
   if (enabled_) {
     const size_t first_end = token_end(subject, 0);
     const size_t second_end =
@@ -71,21 +71,19 @@ cached_match& match_cache::prepare(std::string_view subject, uint64_t hash) {
 }
 
 void match_cache::keep() {
-  const cached_match& e = *entries_[prepared_ - 1];
+  cached_match& e = *entries_[prepared_ - 1];
   heap_bytes_ = heap_bytes_ - prepared_bytes_ + e.heap_bytes();
-  if (!enabled_) {
-    retire(prepared_);
-    return;
-  }
-  for (const slot& s : set_of(e.hash))
-    if (s.entry == prepared_) return;
-  if (slot* place = place_for(e.hash)) {
+  const bool in_place = unkept_ != prepared_;
+  slot* place = in_place || !enabled_ ? nullptr : place_for(e.hash);
+  if (place != nullptr) {
     if (place->entry != 0) retire(place->entry);
     *place = {tag_of(e.hash), prepared_};
-    if (evictions_ > slots_.size() && slots_.size() < max_slots) grow();
-  } else {
+  } else if (!in_place) {
     retire(prepared_);
   }
+  if (!in_place) unkept_ = 0;
+  e.stale = false;
+  if (place != nullptr && evictions_ > slots_.size() && slots_.size() < max_slots) grow();
   if (heap_bytes_ > max_heap_bytes) shed();
 }
 
@@ -141,8 +139,10 @@ void match_cache::retire(uint32_t entry) {
 }
 
 uint32_t match_cache::take_entry() {
-  uint32_t entry = 0;
-  if (!spare_.empty()) {
+  uint32_t entry = unkept_;
+  if (entry != 0) {
+    // Of a result that could not be made.
+  } else if (!spare_.empty()) {
     entry = spare_.back();
     spare_.pop_back();
   } else if (retired_count_ == retired_results) {

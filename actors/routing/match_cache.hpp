@@ -146,6 +146,7 @@ private:
   size_t heap_bytes_ = 0;
   size_t prepared_bytes_ = 0;
   uint32_t prepared_ = 0; // entry handed out by prepare()
+  uint32_t unkept_ = 0;   // the same while it is in neither the table nor the ring
   uint32_t gen_all_ = 1;
   uint64_t seed_;
   bool enabled_;

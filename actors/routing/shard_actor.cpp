@@ -76,28 +76,33 @@ void shard_actor::on_exit() {
 subscription* shard_actor::subscribe(subscriber* owner, std::string_view subject,
                                      std::string_view queue, std::string_view sid) {
   subscription* sub = core_.subscribe(owner, subject, queue, sid);
+  try {
+    if (core_.has_interest_changes()) publish_at_turn_end();
+  } catch (...) {
+    if (sub) core_.unsubscribe(sub);  // its owner does not know of it
+    throw;
+  }
   if (sub) {
     counters_->subscriptions.add(1);
     traffic_.subscriptions.add(1);
   }
-  if (core_.has_interest_changes()) publish_at_turn_end();
   return sub;
 }
 
 void shard_actor::unsubscribe(subscription* sub) {
   if (!expired_.empty()) forget_expired(sub);
-  core_.unsubscribe(sub);
   counters_->subscriptions.sub(1);
   traffic_.subscriptions.sub(1);
+  core_.unsubscribe(sub);
   if (core_.has_interest_changes()) publish_at_turn_end();
 }
 
 void shard_actor::unsubscribe_all(std::span<subscription* const> subs) {
   if (!expired_.empty())
     for (const subscription* sub : subs) forget_expired(sub);
-  core_.unsubscribe_all(subs);
   counters_->subscriptions.sub(static_cast<int64_t>(subs.size()));
   traffic_.subscriptions.sub(static_cast<int64_t>(subs.size()));
+  core_.unsubscribe_all(subs);
   if (core_.has_interest_changes()) publish_at_turn_end();
 }
 

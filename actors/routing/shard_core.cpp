@@ -27,12 +27,18 @@ void shard_core::changed(std::string_view subject, bool literal) {
 
 /// Interest in a filter began or ended. Wildcard filters are never watched.
 void shard_core::note_event(std::string_view subject, std::string_view queue, bool present) {
-  std::string key = interest_watch::key_of(subject, queue);
-  if (watch_.watches(key)) events_.push_back({std::move(key), present});
+  try {
+    std::string key = interest_watch::key_of(subject, queue);
+    if (watch_.watches(key)) events_.push_back({std::move(key), present});
+  } catch (const std::bad_alloc&) {
+    events_lost_ = true;
+  }
 }
 
 /// Last step of every change. Callbacks may change the shard again, so that events may be added.
+/// Throws when somebody could not be told of a change, which stands.
 void shard_core::fire_notifications() {
+  if (std::exchange(events_lost_, false)) throw std::bad_alloc();
   while (!events_.empty()) {
     const std::vector<interest_event> events = std::exchange(events_, {});
     for (const interest_event& e : events)
@@ -50,7 +56,12 @@ subscription* shard_core::subscribe(subscriber* owner, std::string_view subject,
   changed(subject, shape.literal);
   if (flipped && !watch_.empty()) {
     note_event(subject, queue, true);
-    fire_notifications();
+    try {
+      fire_notifications();
+    } catch (...) {
+      remove(sub, false); // nobody would know of it
+      throw;
+    }
   }
   return sub;
 }
@@ -60,16 +71,21 @@ void shard_core::remove(subscription* sub, bool clear_cache) {
   const bool invalidating = cache_.active() && !clear_cache;
   std::string queue;
   std::string watched;
-  if (watching || invalidating) {
-    const std::string_view subject = index_.subject_view(*sub, scratch_);
-    if (invalidating) {
-      const bool literal = index_.is_literal(*sub);
-      cache_.invalidate(subject, literal, literal ? index_.hash(subject) : 0);
+  try {
+    if (watching || invalidating) {
+      const std::string_view subject = index_.subject_view(*sub, scratch_);
+      if (invalidating) {
+        const bool literal = index_.is_literal(*sub);
+        cache_.invalidate(subject, literal, literal ? index_.hash(subject) : 0);
+      }
+      if (watching) {
+        watched = subject;
+        queue = index_.queue_of(*sub);
+      }
     }
-    if (watching) {
-      watched = subject;
-      queue = index_.queue_of(*sub);
-    }
+  } catch (const std::bad_alloc&) { // it goes all the same: its owner may be gone next
+    cache_.invalidate_all();
+    events_lost_ = watching;
   }
   bool flipped = false;
   index_.unsubscribe(sub, flipped);

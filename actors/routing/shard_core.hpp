@@ -194,6 +194,7 @@ private:
   uint64_t misses_ = 0;
   uint64_t inserts_ = 0;
   uint64_t removes_ = 0;
+  bool events_lost_ = false; // no memory to note one
   reactor_index self_;
 };
 

@@ -4,6 +4,8 @@
 // that a shard with a handful of subscriptions stays small, and reach 4096; there is no doubling of
 // memory and no copying. All blocks but the first are given back with the last object.
 //
+// A create() that throws changes nothing; destroy() needs no memory.
+//
 // Owned by one thread. Invariants: id 0 names nothing; bit i of live_ is set iff object i exists;
 // free slots hold the id of the next free slot in their first four bytes.
 #pragma once
@@ -47,18 +49,19 @@ public:
   template <class... Args>
   uint32_t create(Args&&... args) {
     uint32_t id = free_;
-    if (id != 0) {
-      std::byte* p = at(id);
-      expose(p);
-      std::memcpy(&free_, p, sizeof free_);
-    } else {
+    uint32_t next_free = 0;
+    if (id == 0) {
       id = end_;
       if (block_of(id) >= blocks_.size()) add_block();
+      if ((id >> 6) >= live_.size()) live_.push_back(0);
       expose(at(id));
-      ++end_;
+    } else {
+      expose(at(id));
+      std::memcpy(&next_free, at(id), sizeof next_free);
     }
-    new (at(id)) T(std::forward<Args>(args)...);
-    if ((id >> 6) >= live_.size()) live_.push_back(0);
+    construct(at(id), next_free, std::forward<Args>(args)...);
+    if (free_ == 0) ++end_;
+    free_ = next_free;
     live_[id >> 6] |= uint64_t{1} << (id & 63);
     ++size_;
     return id;
@@ -133,6 +136,18 @@ private:
     return blocks_[block].get() + (id - first) * sizeof(T);
   }
 
+  /// Leaves the slot as it was if the object cannot be made.
+  template <class... Args>
+  static void construct(std::byte* p, uint32_t next_free, Args&&... args) {
+    try {
+      new (p) T(std::forward<Args>(args)...);
+    } catch (...) {
+      std::memcpy(p, &next_free, sizeof next_free);
+      hide(p);
+      throw;
+    }
+  }
+
   struct raw_delete {
     void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
   };
@@ -165,7 +180,10 @@ private:
       blocks_.shrink_to_fit();
       objects_ = objects_of(0);
     }
-    if (live_.size() > 1) std::vector<uint64_t>(1).swap(live_);
+    if (live_.size() > 1) {
+      live_.resize(1);
+      live_.shrink_to_fit();
+    }
     free_ = 0;
     end_ = 1;
   }

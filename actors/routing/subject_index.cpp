@@ -115,9 +115,17 @@ void subject_index::drop_branch_if_empty(node& n) {
 }
 
 void subject_index::link_child(uint32_t parent, uint32_t id) {
-  branch& b = branch_for(parent);
-  const bool first = b.children() == 0;
   const node& n = nodes_[id];
+  branch& b = branch_for(parent);
+  if (n.kind == node_kind::text) {
+    try {
+      children_.insert(key(parent, n.text.view()), id);
+    } catch (...) {
+      drop_branch_if_empty(nodes_[parent]);
+      throw;
+    }
+  }
+  const bool first = b.children() == 0;
   switch (n.kind) {
   case node_kind::any_token:
     b.any_token = id;
@@ -127,7 +135,6 @@ void subject_index::link_child(uint32_t parent, uint32_t id) {
     break;
   case node_kind::text:
     ++b.text_children;
-    children_.insert(key(parent, n.text.view()), id);
     break;
   }
   const node& up = nodes_[parent];
@@ -167,22 +174,31 @@ uint32_t subject_index::child(uint32_t parent, std::string_view text, bool wildc
   }
   if (found != 0) return found;
   const uint32_t id = nodes_.create(parent, text, kind);
+  try {
+    link_child(parent, id);
+  } catch (...) {
+    nodes_.destroy(id);
+    throw;
+  }
   text_bytes_ += nodes_[id].text.heap_bytes();
-  link_child(parent, id);
   return id;
 }
 
 uint32_t subject_index::make_node(std::string_view subject, const filter_shape& shape) {
   uint32_t id = root;
   size_t start = 0;
-  while (start < shape.tail) {
-    const size_t end = std::min(subject.find('.', start), subject.size());
-    const std::string_view token = subject.substr(start, end - start);
-    id = child(id, token, token == "*" || token == ">");
-    start = end + 1;
+  try {
+    while (start < shape.tail) {
+      const size_t end = std::min(subject.find('.', start), subject.size());
+      const std::string_view token = subject.substr(start, end - start);
+      id = child(id, token, token == "*" || token == ">");
+      start = end + 1;
+    }
+    return start >= subject.size() ? id : child(id, subject.substr(start), false);
+  } catch (...) {
+    prune(id);
+    throw;
   }
-  if (start >= subject.size()) return id;
-  return child(id, subject.substr(start), false);
 }
 
 uint32_t subject_index::find_node(std::string_view subject, const filter_shape& shape) const {
@@ -265,48 +281,95 @@ void subject_index::mark_plain(uint32_t node_id) {
   node& n = nodes_[node_id];
   if (!track_changes_ || n.dirty) return;
   n.dirty = true;
-  dirty_.push_back({node_id, 0});
+  note_change({node_id, 0});
 }
 
 void subject_index::mark_group(uint32_t group_id) {
   group& g = groups_[group_id];
   if (!track_changes_ || g.dirty) return;
   g.dirty = true;
-  dirty_.push_back({g.node, group_id});
+  note_change({g.node, group_id});
+}
+
+void subject_index::note_change(change_ref what) {
+  try {
+    dirty_.push_back(what);
+  } catch (const std::bad_alloc&) {
+    all_noted_ = false; // the flag tells of it
+  }
+}
+
+/// Finds by their flags what dirty_ had no room for.
+void subject_index::note_all_changes() {
+  std::vector<change_ref> all;
+  nodes_.visit_ids([&](uint32_t id) {
+    if (nodes_[id].dirty) all.push_back({id, 0});
+  });
+  groups_.visit_ids([&](uint32_t id) {
+    if (groups_[id].dirty) all.push_back({groups_[id].node, id});
+  });
+  dirty_ = std::move(all);
+  dirty_next_ = 0;
+  all_noted_ = true;
 }
 
 subscription* subject_index::subscribe(subscriber* owner, std::string_view subject,
                                        const filter_shape& shape, std::string_view queue,
                                        std::string_view sid, bool& flipped) {
   const uint32_t node_id = make_node(subject, shape);
-  const uint32_t id = subscriptions_.create(owner, sid);
-  subscription& sub = subscriptions_[id];
-  sub.id_ = id;
-  sub.node_ = node_id;
-  if (queue.empty()) {
-    node& n = nodes_[node_id];
-    flipped = !n.wanted_plain();
-    const bool first = n.first_sub == 0;
-    if (first) {
-      n.first_sub = id;
-      sub.prev_ = id;
-    } else {
-      uint32_t& last = subscriptions_[n.first_sub].prev_;
-      subscriptions_[last].next_ = id;
-      sub.prev_ = std::exchange(last, id);
+  try {
+    const uint32_t id = subscriptions_.create(owner, sid);
+    subscription& sub = subscriptions_[id];
+    sub.id_ = id;
+    sub.node_ = node_id;
+    if (queue.empty()) {
+      flipped = link_plain(sub);
+      return &sub;
     }
-    if (first) mark_plain(node_id);
-  } else {
-    const uint32_t group_id = make_group(node_id, queue);
-    group& g = groups_[group_id];
-    flipped = !g.wanted();
-    sub.in_queue_ = 1;
-    sub.next_ = group_id;
-    sub.prev_ = static_cast<uint32_t>(g.members.size());
-    g.members.push_back(&sub);
-    mark_group(group_id);
+    try {
+      flipped = link_member(sub, queue);
+    } catch (...) {
+      subscriptions_.destroy(id);
+      throw;
+    }
+    return &sub;
+  } catch (...) {
+    prune(node_id);
+    throw;
   }
-  return &sub;
+}
+
+/// Both say whether interest began.
+bool subject_index::link_plain(subscription& sub) {
+  node& n = nodes_[sub.node_];
+  const bool began = !n.wanted_plain();
+  if (n.first_sub != 0) {
+    uint32_t& last = subscriptions_[n.first_sub].prev_;
+    subscriptions_[last].next_ = sub.id_;
+    sub.prev_ = std::exchange(last, sub.id_);
+    return began;
+  }
+  n.first_sub = sub.id_;
+  sub.prev_ = sub.id_;
+  mark_plain(sub.node_);
+  return began;
+}
+
+bool subject_index::link_member(subscription& sub, std::string_view queue) {
+  const uint32_t group_id = make_group(sub.node_, queue);
+  group& g = groups_[group_id];
+  const bool began = !g.wanted();
+  sub.in_queue_ = 1;
+  sub.next_ = group_id;
+  sub.prev_ = static_cast<uint32_t>(g.members.size());
+  try {
+    g.members.push_back(&sub);
+  } catch (...) {
+    free_group_if_unused(group_id);
+    throw;
+  }
+  mark_group(group_id);
+  return began;
 }
 
 void subject_index::unsubscribe(subscription* sub, bool& flipped) {
@@ -355,15 +418,32 @@ bool subject_index::apply(reactor_index from, std::string_view subject, const fi
     changed = n.remote_plain != mask;
     flipped = n.wanted_plain() != before;
   } else {
-    const uint32_t group_id = weight == 0 ? find_group(node_id, queue) : make_group(node_id, queue);
-    if (group_id == 0) return false;
-    group& g = groups_[group_id];
-    const bool before = g.wanted();
-    changed = set_weight(g, from, weight);
-    flipped = g.wanted() != before;
-    free_group_if_unused(group_id);
+    try {
+      changed = apply_to_group(node_id, from, queue, weight, flipped);
+    } catch (...) {
+      prune(node_id);
+      throw;
+    }
   }
   prune(node_id);
+  return changed;
+}
+
+bool subject_index::apply_to_group(uint32_t node_id, reactor_index from, std::string_view queue,
+                                   uint32_t weight, bool& flipped) {
+  const uint32_t group_id = weight == 0 ? find_group(node_id, queue) : make_group(node_id, queue);
+  if (group_id == 0) return false;
+  group& g = groups_[group_id];
+  const bool before = g.wanted();
+  bool changed = false;
+  try {
+    changed = set_weight(g, from, weight);
+  } catch (...) {
+    free_group_if_unused(group_id);
+    throw;
+  }
+  flipped = g.wanted() != before;
+  free_group_if_unused(group_id);
   return changed;
 }
 
@@ -416,25 +496,46 @@ uint32_t subject_index::intern(std::string_view queue) {
   uint32_t id = find_name(queue, name_key);
   if (id == 0) {
     id = names_.create();
-    names_[id].text = queue;
-    name_table_.insert(name_key, id);
+    try {
+      names_[id].text = queue;
+      name_table_.insert(name_key, id);
+    } catch (...) {
+      names_.destroy(id);
+      throw;
+    }
   }
   return id;
+}
+
+void subject_index::drop_name_if_unused(uint32_t name_id) {
+  const name& n = names_[name_id];
+  if (n.groups != 0) return;
+  name_table_.erase(static_cast<uint32_t>(hash(n.text) >> 32), name_id);
+  names_.destroy(name_id);
 }
 
 uint32_t subject_index::make_group(uint32_t node_id, std::string_view queue) {
   if (const uint32_t found = find_group(node_id, queue)) return found;
   const uint32_t name_id = intern(queue);
+  uint32_t id = 0;
+  try {
+    id = groups_.create();
+    branch_for(node_id);
+    group_table_.insert(key(node_id, uint64_t{name_id}), id);
+  } catch (...) {
+    if (id != 0) groups_.destroy(id);
+    drop_branch_if_empty(nodes_[node_id]);
+    drop_name_if_unused(name_id);
+    throw;
+  }
   ++names_[name_id].groups;
-  const uint32_t id = groups_.create();
+  branch& b = branches_[nodes_[node_id].branch];
   group& g = groups_[id];
-  branch& b = branch_for(node_id);
   g.node = node_id;
   g.name = name_id;
   g.next = b.first_group;
   if (g.next != 0) groups_[g.next].prev = id;
   b.first_group = id;
-  group_table_.insert(key(node_id, uint64_t{name_id}), id);
   return id;
 }
 
@@ -449,11 +550,8 @@ void subject_index::free_group_if_unused(uint32_t group_id) {
   }
   if (g.next != 0) groups_[g.next].prev = g.prev;
   group_table_.erase(key(g.node, uint64_t{g.name}), group_id);
-  name& of = names_[g.name];
-  if (--of.groups == 0) {
-    name_table_.erase(static_cast<uint32_t>(hash(of.text) >> 32), g.name);
-    names_.destroy(g.name);
-  }
+  --names_[g.name].groups;
+  drop_name_if_unused(g.name);
   groups_.destroy(group_id);
   drop_branch_if_empty(n);
 }

@@ -13,7 +13,10 @@
 // - Only the root and wildcard nodes have tails below them; below a literal token there are only
 //   literal tokens and wildcards that lead on.
 // - A node has a branch record iff it has children or queue groups.
-// - dirty_ names each node or group with the dirty flag exactly once.
+// - dirty_ names each node or group with the dirty flag exactly once, or all_noted_ is false.
+//
+// Memory that runs out: what adds (subscribe, apply) throws std::bad_alloc and has changed nothing;
+// what removes (unsubscribe) needs none.
 #pragma once
 
 #include <cstddef>
@@ -151,7 +154,7 @@ public:
   template <class F>
   void forget(reactor_index from, F&& ended);
 
-  bool has_changes() const { return dirty_next_ < dirty_.size(); }
+  bool has_changes() const { return dirty_next_ < dirty_.size() || !all_noted_; }
   /// visit(subject, queue, weight) for at most `at_most` changes. Must not change the index.
   template <class F>
   void take_changes(size_t at_most, F&& visit);
@@ -258,15 +261,23 @@ private:
   void prune(uint32_t node_id);
   bool unused(const node& n) const;
 
+  bool link_plain(subscription& sub);
+  bool link_member(subscription& sub, std::string_view queue);
+  bool apply_to_group(uint32_t node_id, reactor_index from, std::string_view queue, uint32_t weight,
+                      bool& flipped);
+
   uint32_t find_group(uint32_t node_id, std::string_view queue) const;
   uint32_t make_group(uint32_t node_id, std::string_view queue);
   void free_group_if_unused(uint32_t group_id);
   uint32_t intern(std::string_view queue);
+  void drop_name_if_unused(uint32_t name_id);
   uint32_t find_name(std::string_view queue, uint32_t name_key) const;
   bool set_weight(group& g, reactor_index from, uint32_t weight);
   void prefetch_changes() const;
   void mark_plain(uint32_t node_id);
   void mark_group(uint32_t group_id);
+  void note_change(change_ref what);
+  void note_all_changes();
 
   void put_subject(uint32_t node_id, std::string& out) const;
   bool split(std::string_view subject) const;
@@ -283,6 +294,7 @@ private:
   id_table name_table_;
   std::vector<change_ref> dirty_;
   size_t dirty_next_ = 0;
+  bool all_noted_ = true; // false: dirty_ had no room for some
   uint64_t seed_;
   size_t text_bytes_ = 0; // node texts on the heap
   bool track_changes_;

@@ -53,29 +53,33 @@ void subject_index::walk(std::string_view subject, uint64_t subject_hash, F&& vi
 template <class F>
 void subject_index::take_changes(size_t at_most, F&& visit) {
   std::string scratch;
+  if (!all_noted_) [[unlikely]]
+    note_all_changes();
   while (dirty_next_ < dirty_.size() && at_most > 0) {
-    const change_ref ref = dirty_[dirty_next_++];
+    const change_ref ref = dirty_[dirty_next_];
     prefetch_changes();
+    // The text and the visit may throw: the change waits on then.
     if (ref.group == 0) {
       node& n = nodes_[ref.node];
       const bool now = n.first_sub != 0;
-      n.dirty = false;
       if (now != n.announced) {
-        n.announced = now;
-        --at_most;
         visit(subject_view(ref.node, scratch), std::string_view{}, uint32_t{now});
+        --at_most;
       }
+      n.announced = now;
+      n.dirty = false;
     } else {
       group& g = groups_[ref.group];
       const auto now = static_cast<uint32_t>(g.members.size());
-      g.dirty = false;
       if (now != g.announced) {
-        g.announced = now;
-        --at_most;
         visit(subject_view(ref.node, scratch), queue_name(g), now);
+        --at_most;
       }
+      g.announced = now;
+      g.dirty = false;
       free_group_if_unused(ref.group);
     }
+    ++dirty_next_;
     prune(ref.node);
   }
   if (dirty_next_ == dirty_.size()) {
@@ -119,15 +123,17 @@ void subject_index::forget(reactor_index from, F&& ended) {
   std::string scratch;
   for (const uint32_t id : nodes) {
     node& n = nodes_[id];
+    const std::string_view subject = subject_view(id, scratch); // may throw: before any change
     n.remote_plain &= ~bit;
-    if (!n.wanted_plain()) ended(subject_view(id, scratch), std::string_view{});
+    if (!n.wanted_plain()) ended(subject, std::string_view{});
     prune(id);
   }
   for (const uint32_t id : groups) {
     group& g = groups_[id];
     const uint32_t node_id = g.node;
+    const std::string_view subject = subject_view(node_id, scratch);
     set_weight(g, from, 0);
-    if (!g.wanted()) ended(subject_view(node_id, scratch), queue_name(g));
+    if (!g.wanted()) ended(subject, queue_name(g));
     free_group_if_unused(id);
     prune(node_id);
   }

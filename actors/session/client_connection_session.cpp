@@ -331,7 +331,12 @@ bool client_connection::publish(const op& o) {
 routing::subscription* client_connection::subscribe(std::string_view subject,
                                                     std::string_view queue, std::string_view sid) {
   routing::subscription* sub = shard_->subscribe(this, subject, queue, sid);
-  if (sub && links_ && !links_->imports.streams().empty()) shadow(*sub, subject, queue);
+  try {
+    if (sub && links_ && !links_->imports.streams().empty()) shadow(*sub, subject, queue);
+  } catch (...) {
+    unsubscribe(*sub);
+    throw;
+  }
   return sub;
 }
 

@@ -331,6 +331,7 @@ void client_core::on_sub(const op& o) {
     return send_err(err_text::max_subscriptions);
   }
   if (!subs_.find(o.sid)) {
+    subs_.make_room();  // what is subscribed must have its place here
     routing::subscription* sub = port_.subscribe(o.subject, o.queue, o.sid);
     if (!sub) return send_err(err_text::invalid_subject);
     subs_.insert(sub);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "actors/routing/subscription.hpp"
@@ -23,9 +24,13 @@ public:
     }
   }
 
+  /// For the next insert(), which then needs no memory.
+  void make_room() {
+    if ((size_ + 1) * 4 > slots_.size() * 3) grow();
+  }
   /// `sub`'s sid must not be in the table.
   void insert(entry sub) {
-    if ((size_ + 1) * 4 > slots_.size() * 3) grow();
+    make_room();
     place(sub);
     ++size_;
   }
@@ -46,15 +51,11 @@ public:
     }
   }
 
-  /// All entries; the table is empty afterwards and holds no memory.
+  /// All entries; the table is empty afterwards and holds no memory. Needs none either.
   std::vector<entry> take_all() {
-    std::vector<entry> all;
-    all.reserve(size_);
-    for (entry e : slots_)
-      if (e) all.push_back(e);
-    slots_ = {};
+    std::erase(slots_, nullptr);
     size_ = 0;
-    return all;
+    return std::exchange(slots_, {});
   }
 
   template <class F>
