@@ -1,7 +1,7 @@
 // Requests for memory of this executable, the n-th of which may fail. For the calling thread only.
 //
-// What our own objects ask for through operator new and calloc is seen; what a shared library asks for
-// by itself (a std::string that grows) is not.
+// Every operator new is seen, that of the shared libraries too, and each calloc of our own objects; malloc
+// is not.
 #pragma once
 
 #include <cstdint>
