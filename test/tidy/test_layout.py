@@ -7,7 +7,7 @@ import unittest
 import tree
 from rules import Rules
 
-SUITES = ("wire", "clients", "soak", "tidy", "fuzz", "fixtures", "sim")
+SUITES = ("wire", "clients", "soak", "tidy", "fuzz", "fixtures", "scarcity", "sim")
 
 
 def built(path):
