@@ -5,6 +5,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 namespace troupe::config {
 
@@ -27,7 +28,12 @@ struct tree_node {
 };
 
 using tree = std::map<std::string, tree_node>;
-using names = std::set<std::string>;
+
+/// A search for cycles: the accounts that lead to where it is, and what was looked at before, which is looked at once.
+struct walk {
+  std::set<std::string> accounts;
+  std::set<std::pair<std::string, std::string>> seen;
+};
 
 /// An empty text: fine.
 using verdict = std::string;
@@ -117,8 +123,8 @@ private:
       to = i.prefix + (i.prefix.back() == token_separator ? "" : ".") + i.subject;
     }
     for (auto& subject : {to, i.subject}) {
-      names visited{importer};
-      if (auto why = stream_cycle(i.account, subject, visited); !why.empty()) return why;
+      walk way{{importer}, {}};
+      if (auto why = stream_cycle(i.account, subject, way); !why.empty()) return why;
     }
     if (has_wildcard(i.subject) && to != i.subject) {
       auto transform = subject_transform::make(i.subject, with_placeholders(to),
@@ -140,9 +146,9 @@ private:
     auto from = i.to, to = i.subject;
     if (!is_valid_subject(from) || !is_valid_subject(to)) return bad_subject;
     if (!allowed(tree_[i.account].services, to, importer)) return "service import not authorized";
-    names visited{importer};
+    walk way{{importer}, {}};
     auto local = has_wildcard(to) ? without_placeholders(from) : from;
-    if (auto why = service_cycle(i.account, local, visited); !why.empty()) return why;
+    if (auto why = service_cycle(i.account, local, way); !why.empty()) return why;
     auto& imports = tree_[importer].service_imports;
     for (auto& other : imports)
       if (other.account == i.account && other.from == from)
@@ -162,35 +168,39 @@ private:
     return {};
   }
 
-  /// Whether what `account` exports as `subject` comes, by imports of its own, from somebody who was
-  /// visited. Each account is entered once, so that the search ends.
-  verdict stream_cycle(const std::string& account, std::string subject, names& visited) {
-    if (visited.size() >= max_cycle_depth) return too_deep;
+  /// Whether what `account` exports as `subject` comes, by imports of its own, from somebody on the way. Two ways to
+  /// one account are no cycle: the NATS server calls them one if it happens to look at them in that order.
+  verdict stream_cycle(const std::string& account, const std::string& subject, walk& way) {
     auto& node = tree_[account];
     bool exported = false;
     for (auto& [own, e] : node.streams)
       exported = exported || subjects_collide(subject, own);
     if (!exported) return {};
-    for (auto& i : node.stream_imports) {
-      if (!subjects_collide(subject, i.to)) continue;
-      if (visited.contains(i.account)) return forms_cycle;
-      visited.insert(account);
-      auto narrowed = is_subset_match(i.to, subject) ? i.to : subject;
-      if (auto why = stream_cycle(i.account, narrowed, visited); !why.empty()) return why;
-    }
-    return {};
+    return follow(account, subject, way, node.stream_imports, [&](const stream_import& i) {
+      return stream_cycle(i.account, is_subset_match(i.to, subject) ? i.to : subject, way);
+    });
   }
 
-  verdict service_cycle(const std::string& account, std::string subject, names& visited) {
-    if (visited.size() >= max_cycle_depth) return too_deep;
-    for (auto& i : tree_[account].service_imports) {
+  verdict service_cycle(const std::string& account, const std::string& subject, walk& way) {
+    return follow(account, subject, way, tree_[account].service_imports, [&](const service_import& i) {
+      return service_cycle(i.account, is_subset_match(i.from, subject) ? i.from : subject, way);
+    });
+  }
+
+  template <class Import, class Next>
+  static verdict follow(const std::string& account, const std::string& subject, walk& way,
+                        const std::vector<Import>& imports, Next next) {
+    if (way.accounts.size() >= max_cycle_depth) return too_deep;
+    if (!way.seen.insert({account, subject}).second) return {};
+    const bool entered = way.accounts.insert(account).second;
+    verdict why;
+    for (auto& i : imports) {
       if (!subjects_collide(subject, i.to)) continue;
-      if (visited.contains(i.account)) return forms_cycle;
-      visited.insert(account);
-      auto narrowed = is_subset_match(i.from, subject) ? i.from : subject;
-      if (auto why = service_cycle(i.account, narrowed, visited); !why.empty()) return why;
+      why = way.accounts.contains(i.account) ? forms_cycle : next(i);
+      if (!why.empty()) break;
     }
-    return {};
+    if (entered) way.accounts.erase(account);
+    return why;
   }
 
   load_context& ctx_;

@@ -375,6 +375,18 @@ TEST_CASE("load: imports find their exports and form no cycle", "[config]") {
        "import subject from \"x.y\" to \"a.*\": invalid mapping destination: not using all of the "
        "token wildcard(s) in x.y"},
   });
+  // Two ways to one account are no cycle, a long way round is one.
+  const auto gives_on = [](const std::string& name, const std::string& from) {
+    return name + " { exports: [{service: \"a.*\"}], imports: [" + from + "] }\n";
+  };
+  const auto import = [](const std::string& from, const std::string& subject) {
+    return "{service: {account: " + from + ", subject: \"" + subject + "\"}}";
+  };
+  const std::string ways = gives_on("Y", import("Z", "a.*"))
+                           + gives_on("X", import("Y", "a.b") + ", " + import("Y", "a.c"))
+                           + gives_on("W", import("X", "a.*")) + gives_on("V", import("W", "a.c"));
+  CHECK(loaded("accounts {\n" + ways + gives_on("Z", "") + "}").ok());
+  CHECK_FALSE(loaded("accounts {\n" + ways + gives_on("Z", import("V", "a.*")) + "}").ok());
   // The importer's name in the token that the export says.
   CHECK(loaded("accounts { A { imports: [ {stream: {account: B, subject: \"s.A\"}} ] }\n"
                "B { exports: [ {stream: \"s.*\", account_token_position: 2} ] } }")
