@@ -23,6 +23,7 @@
 #include "actors/reactor/tls_context.hpp"
 #include "actors/session/node_context.hpp"
 #include "config/cli.hpp"
+#include "protocol/host_port.hpp"
 
 namespace troupe {
 namespace {
@@ -86,7 +87,7 @@ public:
     if (auto ok = windows_.open(options()); ok) {
       std::set_terminate(usual_end_);
       log_websocket_listener(options(), node_.websocket_port());
-      log::info("Listening for client connections on {}:{}", options().host, node_.client_port());
+      log::info("Listening for client connections on {}", join_host_port(options().host, node_.client_port()));
       if (options().proxy_protocol) log::info("PROXY protocol enabled for client connections");
       log_tls(options());
       windows_.write_ports_file(options());

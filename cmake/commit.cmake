@@ -2,6 +2,7 @@
 #   cmake -DSOURCE=<tree> -DOUT=<file.cpp> [-DCOMMIT=<hash>] -P commit.cmake
 # COMMIT wins; then what `git archive` wrote below; then the checkout's HEAD, if SOURCE is the top of one. A tree
 # that lies in somebody else's repository, or where there is no git, has none.
+cmake_minimum_required(VERSION 3.25)
 set(exported "$Format:%H$")
 if(NOT COMMIT AND NOT exported MATCHES "Format")
   set(COMMIT ${exported})

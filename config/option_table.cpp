@@ -88,7 +88,7 @@ constexpr option_row top[] = {
     {"", "max_pending", integer, "64MB", live, built, "Bytes waiting for one slow reader.", "",
      &o::max_pending},
     {"", "max_connections max_conn", integer, "65536", live, built,
-     "Client connections, 0 for any."},
+     "Client connections, 0 for none at all."},
     {"", "max_subscriptions max_subs", integer, "0", live, built,
      "Subscriptions of one connection, 0 for any.", "", &o::max_subscriptions},
     {"", "max_sub_tokens max_subscription_tokens", integer, "0", live, built,

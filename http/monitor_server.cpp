@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -23,6 +24,7 @@
 
 #include "actors/observe/logger.hpp"
 #include "http/judged_handshake.hpp"
+#include "protocol/host_port.hpp"
 
 namespace troupe::http {
 
@@ -221,6 +223,8 @@ struct monitor_server::impl {
         retry(context) {}
 
   result<void> listen();
+  /// Who listens on every address of IPv6 does so on those of IPv4.
+  void open_on(const tcp::endpoint& at, error_code& ec);
   void accept();
   void admit(tcp::socket socket);
   void run();
@@ -237,7 +241,7 @@ struct monitor_server::impl {
 };
 
 result<void> monitor_server::impl::listen() {
-  auto shown = config.host + ":" + std::to_string(config.port);
+  auto shown = join_host_port(config.host, config.port);
   auto failed = [&](const error_code& ec, const char* step) {
     std::string why = ec.message(); // begins with a capital, Go's do not
     if (!why.empty()) why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
@@ -251,14 +255,24 @@ result<void> monitor_server::impl::listen() {
   tcp::resolver resolver(context);
   auto found = resolver.resolve(config.host, port_text, tcp::resolver::passive, ec);
   if (ec || found.empty()) return failed(ec, "");
-  auto endpoint = found.begin()->endpoint();
-  acceptor.open(endpoint.protocol(), ec);
-  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (!ec) acceptor.bind(endpoint, ec);
-  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+  const tcp::endpoint wanted = found.begin()->endpoint();
+  const bool every = is_every_address(config.host);
+  open_on(every ? tcp::endpoint{tcp::v6(), wanted.port()} : wanted, ec);
+  const bool without_ipv6 = ec == asio::error::address_family_not_supported || ec.value() == EADDRNOTAVAIL;
+  if (every && without_ipv6) open_on(wanted, ec);
   if (ec) return failed(ec, "bind: ");
   port = acceptor.local_endpoint(ec).port();
   return {};
+}
+
+void monitor_server::impl::open_on(const tcp::endpoint& at, error_code& ec) {
+  acceptor.open(at.protocol(), ec);
+  if (!ec) acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (!ec && at.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(false), ec);
+  if (!ec) acceptor.bind(at, ec);
+  if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+  error_code ignored;
+  if (ec) acceptor.close(ignored);
 }
 
 void monitor_server::impl::accept() {

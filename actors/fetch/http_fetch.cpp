@@ -18,6 +18,7 @@
 #include "config/version.hpp"
 #include "protocol/base64.hpp"
 #include "protocol/client/go_quote.hpp"
+#include "protocol/host_port.hpp"
 
 namespace troupe {
 
@@ -66,7 +67,7 @@ public:
     request_.target(url.target);
     request_.version(11);
     const bool usual = url.port == (url.tls ? "443" : "80");
-    const std::string host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
+    const std::string host = bracketed(url.host);
     request_.set(http::field::host, usual ? host : host + ":" + url.port);
     request_.set(http::field::user_agent, "troupe/" + std::string(config::own_version));
     request_.set(http::field::connection, "close");
@@ -112,14 +113,14 @@ private:
     const auto address = asio::ip::make_address(url_.host, ec);
     const auto port = static_cast<unsigned short>(std::stoi(url_.port));
     if (!ec) {
-      target_ = url_.host + ":" + url_.port;
+      target_ = bracketed(url_.host) + ":" + url_.port;
       tcp_stream().async_connect(tcp::endpoint(address, port),
                                  [this](error_code e) { connected(e); });
       return;
     }
     resolver_.async_resolve(url_.host, url_.port, [this](error_code e, const auto& found) {
       if (e) return fail("dial tcp: lookup " + url_.host + ": " + e.message());
-      target_ = url_.host + ":" + url_.port;
+      target_ = bracketed(url_.host) + ":" + url_.port;
       tcp_stream().async_connect(found, [this](error_code e2, const tcp::endpoint&) { connected(e2); });
     });
   }
@@ -190,8 +191,7 @@ std::string next_url(const http_url& from, const std::string& location) {
   if (location.empty() || location.starts_with("http://") || location.starts_with("https://"))
     return location;
   if (location[0] != '/' || location.starts_with("//")) return {};
-  const std::string host = from.host.find(':') == std::string::npos ? from.host : "[" + from.host + "]";
-  return (from.tls ? "https://" : "http://") + host + ":" + from.port + location;
+  return (from.tls ? "https://" : "http://") + bracketed(from.host) + ":" + from.port + location;
 }
 
 } // namespace

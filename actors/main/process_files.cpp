@@ -13,6 +13,7 @@
 #include <fstream>
 #include <vector>
 
+#include "protocol/host_port.hpp"
 #include "protocol/json/writer.hpp"
 
 namespace troupe {
@@ -21,14 +22,19 @@ namespace {
 
 /// Addresses a wildcard listener is reached at, as the Go server lists them.
 std::vector<std::string> reachable_hosts(const std::string& host) {
-  if (host != "0.0.0.0" && host != "::" && !host.empty()) return {host};
+  if (!is_every_address(host)) return {host};
   std::vector<std::string> hosts;
   ifaddrs* all = nullptr;
   if (::getifaddrs(&all) != 0) return {"127.0.0.1"};
   for (ifaddrs* i = all; i; i = i->ifa_next) {
-    if (!i->ifa_addr || !(i->ifa_flags & IFF_UP) || i->ifa_addr->sa_family != AF_INET) continue;
-    char text[INET_ADDRSTRLEN];
-    ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(i->ifa_addr)->sin_addr, text, sizeof text);
+    if (!i->ifa_addr || !(i->ifa_flags & IFF_UP)) continue;
+    const int family = i->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    const void* at = family == AF_INET
+                         ? static_cast<const void*>(&reinterpret_cast<sockaddr_in*>(i->ifa_addr)->sin_addr)
+                         : &reinterpret_cast<sockaddr_in6*>(i->ifa_addr)->sin6_addr;
+    char text[INET6_ADDRSTRLEN];
+    ::inet_ntop(family, at, text, sizeof text);
     hosts.emplace_back(text);
   }
   ::freeifaddrs(all);
@@ -64,7 +70,7 @@ result<void> ports_file::write(const std::string& dir, const process_ports& port
     if (port == 0) return;
     std::vector<std::string> urls;
     for (const std::string& host : reachable_hosts(host_given))
-      urls.push_back(std::string(scheme) + "://" + host + ":" + std::to_string(port));
+      urls.push_back(std::string(scheme) + "://" + join_host_port(host, port));
     json.member(name, urls);
   };
   list("nats", ports.client_tls ? "tls" : "nats", ports.host, ports.client);

@@ -3,6 +3,7 @@
 #include "actors/main/profile_hooks.hpp"
 #include "actors/observe/logger.hpp"
 #include "http/wait_profile.hpp"
+#include "protocol/host_port.hpp"
 
 namespace troupe {
 
@@ -52,8 +53,8 @@ void process_windows::put_in_place(monitor_ptr fresh, const http::monitor_config
   config_ = config;
   bridge_.set_monitor_port(monitor_ ? monitor_->port() : 0);
   if (monitor_)
-    log::info("Starting {} monitor on {}:{}", config.tls ? "https" : "http", config.host,
-              monitor_->port());
+    log::info("Starting {} monitor on {}", config.tls ? "https" : "http",
+              join_host_port(config.host, monitor_->port()));
 }
 
 result<void> process_windows::open_profiler(const config::server_options& o) {

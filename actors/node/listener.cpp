@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "actors/observe/logger.hpp"
+#include "protocol/host_port.hpp"
 
 namespace troupe {
 
@@ -47,9 +48,29 @@ std::string as_cause(std::string text) {
   return text;
 }
 
-error listen_error(const std::string& host, int port, const char* cause) {
+error listen_error(const std::string& host, int port, int cause) {
   return {errc::unavailable,
-          "listen tcp " + host + ":" + std::to_string(port) + ": bind: " + as_cause(cause)};
+          "listen tcp " + join_host_port(host, port) + ": bind: " + as_cause(std::strerror(cause))};
+}
+
+/// 0, or the system's error. Who listens on every address of IPv6 does so on those of IPv4.
+int open_on(const sockaddr* at, socklen_t bytes, bound_socket& out) {
+  const int fd = ::socket(at->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  const int on = 1, off = 0;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (at->sa_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (::bind(fd, at, bytes) != 0 || ::listen(fd, backlog) != 0) {
+    const int cause = errno;
+    ::close(fd);
+    return cause;
+  }
+  sockaddr_storage got{};
+  socklen_t len = sizeof got;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&got), &len);
+  out.fd = fd;
+  ip_of(got, out.port);
+  return 0;
 }
 
 } // namespace
@@ -58,7 +79,7 @@ result<bound_socket> listen_on(const std::string& host, int port) {
   auto bound = bind_socket(host, port);
   if (bound) return bound;
   const int shown = port == -1 ? 0 : port;
-  return error{bound.error().code, "Error listening on port: " + host + ":" + std::to_string(shown)
+  return error{bound.error().code, "Error listening on port: " + join_host_port(host, shown)
                                      + ", \"" + bound.error().context + "\""};
 }
 
@@ -67,7 +88,18 @@ result<bound_socket> bind_socket(const std::string& host, int port) {
   // The system's resolver would take it modulo 65536.
   if (wanted < 0 || wanted > 65535)
     return error{errc::unavailable, "listen tcp: address " + std::to_string(port) + ": invalid port"};
+  if (is_every_address(host)) {
+    sockaddr_in6 any{};
+    any.sin6_family = AF_INET6;
+    any.sin6_port = htons(static_cast<uint16_t>(wanted));
+    bound_socket both{-1, host, 0, listener_kind::client};
+    const int cause = open_on(reinterpret_cast<sockaddr*>(&any), sizeof any, both);
+    if (cause == 0) return both;
+    const bool without_ipv6 = cause == EAFNOSUPPORT || cause == EADDRNOTAVAIL;
+    if (!without_ipv6 || host == "::") return listen_error(host, wanted, cause);
+  }
   addrinfo hints{};
+  hints.ai_family = host.empty() ? AF_INET : AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
@@ -78,21 +110,9 @@ result<bound_socket> bind_socket(const std::string& host, int port) {
     return error{errc::unavailable, "listen tcp: lookup " + host + ": " + why};
   }
   std::unique_ptr<addrinfo, void (*)(addrinfo*)> guard(found, ::freeaddrinfo);
-
-  int fd = ::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return listen_error(host, wanted, std::strerror(errno));
-  int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd, found->ai_addr, found->ai_addrlen) != 0 || ::listen(fd, backlog) != 0) {
-    error e = listen_error(host, wanted, std::strerror(errno));
-    ::close(fd);
-    return e;
-  }
-  sockaddr_storage at{};
-  socklen_t len = sizeof at;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &len);
-  bound_socket bound{fd, host, 0, listener_kind::client};
-  ip_of(at, bound.port);
+  bound_socket bound{-1, host, 0, listener_kind::client};
+  if (const int cause = open_on(found->ai_addr, found->ai_addrlen, bound))
+    return listen_error(host, wanted, cause);
   return bound;
 }
 
@@ -115,7 +135,7 @@ listener_actor::behavior_type listener_actor::make_behavior() {
     [this](const describe_query&) {
       auto answer = std::make_shared<observe::actor_snapshot>();
       answer->kind = "listener";
-      answer->name = socket_.host + ":" + std::to_string(socket_.port);
+      answer->name = join_host_port(socket_.host, socket_.port);
       if (socket_.kind == listener_kind::websocket) answer->name = "websocket " + answer->name;
       answer->state = socket_.fd >= 0 ? "running" : "stopped";
       answer->last_error = last_error_;
@@ -178,8 +198,8 @@ void listener_actor::back_off(int error) {
   last_error_ = std::strerror(error);
   const std::string_view kind =
       socket_.kind == listener_kind::websocket ? "WebSocket" : "Client";
-  log::error("Temporary {} Accept Error(accept tcp {}:{}: accept4: {}), sleeping {}ms", kind,
-             socket_.host, socket_.port, as_cause(last_error_), delay.count());
+  log::error("Temporary {} Accept Error(accept tcp {}: accept4: {}), sleeping {}ms", kind,
+             join_host_port(socket_.host, socket_.port), as_cause(last_error_), delay.count());
   home().rewatch(slot_, 0);
   home().timers().arm(retry_, home().now() + delay);
 }

@@ -171,7 +171,7 @@ result<node_policy_ptr> node::parts::make_policy(const config::server_options& o
   policy->settings = settings_from(options);
   if (auto traced = config::trace_filter::parse(options.trace_connections))
     policy->traced = *traced;
-  policy->max_connections = options.max_connections == 0 ? -1 : options.max_connections;
+  policy->max_connections = options.max_connections;
   if (!options.no_system_account)
     policy->system_account = options.system_account.empty() ? "$SYS" : options.system_account;
   policy->auth = make_authenticator(options, *policy);
@@ -244,8 +244,7 @@ result<void> node::parts::build_context() {
   auto policy = make_policy(options, {port, websocket_port});
   if (!policy) return policy.error();
   c.publish(*policy);
-  c.closed_kept_per_reactor = static_cast<size_t>(std::max<int64_t>(options.max_closed_clients, 0))
-                              / reactor_count;
+  c.closed_kept = static_cast<uint64_t>(std::max<int64_t>(options.max_closed_clients, 0));
   for (unsigned i = 0; i < reactor_count; ++i)
     c.counters.push_back(std::make_shared<observe::reactor_counters>());
   auto shards = std::make_shared<routing::shard_environment>();

@@ -108,9 +108,9 @@ private:
 
   /// The newest go first; hubs lose about as many each.
   void close_excess() {
-    const int64_t most = policy_->max_connections;
+    const int64_t most = std::max<int64_t>(policy_->max_connections, 0);
     const int64_t open = parts_.context->sessions.load();
-    if (most < 0 || open <= most) return;
+    if (open <= most) return;
     uint64_t left = static_cast<uint64_t>(open - most);
     const uint64_t excess = left;
     bool some = true;

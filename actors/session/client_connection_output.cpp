@@ -173,6 +173,7 @@ void client_connection::on_congested(const routing::message& m) {
   held_.push_back(m.producer);
   hub_.hold_producer_of(m.producer, until);
   hub_.counters().stalls.add(1);
+  ++stalls_;
   arm_flow_timer();
 }
 
@@ -210,7 +211,6 @@ void client_connection::count_slow_consumer() {
 
 void client_connection::hold(nanos until) {
   hold_until_ = until;
-  ++stalls_;
   update_interest();
   arm_flow_timer();
 }

@@ -6,19 +6,19 @@
 #include "actors/session/protocol_trace.hpp"
 #include "actors/session/websocket_stage.hpp"
 #include "protocol/client/go_quote.hpp"
+#include "protocol/host_port.hpp"
 
 namespace troupe {
 
 std::string client_connection::address() const {
-  const bool six = ip_.find(':') != std::string::npos;
-  return (six ? "[" + ip_ + "]:" : ip_ + ":") + std::to_string(port_);
+  return join_host_port(ip_, port_);
 }
 
 std::string client_connection::label() const {
   std::string text = address();
   if (websocket_stage* ws = transport_->websocket(); ws && !ws->facts().forwarded_for.empty()) {
     const std::string& told = ws->facts().forwarded_for;
-    text = (told.find(':') == std::string::npos ? told : "[" + told + "]") + "/" + text;
+    text = bracketed(told) + "/" + text;
   }
   text += kind_ == listener_kind::websocket ? " - wid:" : " - cid:";
   text += std::to_string(value(id_));

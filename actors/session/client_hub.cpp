@@ -262,7 +262,7 @@ bool client_hub::count(client_connection& c) {
   clients_.emplace_hint(clients_.end(), value(c.id()), &c);
   counters_->connection_opened();
   const int64_t sessions = node_->sessions.fetch_add(1) + 1;
-  return policy_->max_connections < 0 || sessions <= policy_->max_connections;
+  return sessions <= policy_->max_connections;
 }
 
 bool client_hub::join(client_connection& c) {
@@ -287,12 +287,14 @@ void client_hub::remove(client_connection& c, observe::connection_snapshot last_
   forget(c, joined);
   if (!joined) return;
   if (node_->events) node_->events->disconnected(last_words);
-  if (node_->closed_kept_per_reactor == 0) return;
-  if (closed_.size() >= node_->closed_kept_per_reactor) {
+  const uint64_t kept = node_->closed_kept;
+  if (kept == 0) return;
+  const uint64_t number = node_->closed.fetch_add(1);
+  while (!closed_.empty() && number - closed_.front().number >= kept) {
     closed_.pop_front();
     ++closed_forgotten_;
   }
-  closed_.push_back(std::make_shared<const observe::connection_snapshot>(std::move(last_words)));
+  closed_.push_back({number, std::make_shared<const observe::connection_snapshot>(std::move(last_words))});
 }
 
 client_connection* client_hub::find(client_id id) const {

@@ -103,7 +103,11 @@ private:
   std::vector<hub_handle> hubs_;
   std::map<uint64_t, client_connection*> clients_;  // by number: a report goes on where it stopped
   std::unordered_set<client_connection*> upgrading_;  // WebSocket, no clients yet
-  std::deque<std::shared_ptr<const observe::connection_snapshot>> closed_;
+  struct closed_client {
+    uint64_t number;  // counted over the whole node
+    std::shared_ptr<const observe::connection_snapshot> last_words;
+  };
+  std::deque<closed_client> closed_;  // those of the last `closed_kept` that ended here, and perhaps older ones
   uint64_t closed_forgotten_ = 0;  // that were in it before
   tls_context_ptr throttled_;  // whose refusals the log is to tell
   timer throttled_timer_;

@@ -104,13 +104,15 @@ void client_hub::report_open(const connections_slice& q, hub_report& to) const {
 void client_hub::report_closed(const connections_slice& q, hub_report& to) const {
   to.end = closed_forgotten_ + closed_.size();
   const uint64_t end = std::min(to.end, q.before);
+  const uint64_t so_far = node_->closed.load();
   uint64_t at = std::max(q.from.number, closed_forgotten_);
   for (size_t left = report_slice; at < end; ++at, --left) {
     if (left == 0) {
       to.next = report_place{at, 0};
       return;
     }
-    const auto& one = closed_[at - closed_forgotten_];
+    const auto& [number, one] = closed_[at - closed_forgotten_];
+    if (so_far - number > node_->closed_kept) continue;  // others, which ended later, took its place
     if ((q.cid == 0 || one->cid == q.cid) && (q.account.empty() || one->account == q.account))
       to.closed.push_back(one);
   }

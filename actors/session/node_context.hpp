@@ -40,7 +40,7 @@ struct node_policy {
   std::shared_ptr<staple_watch> staples;  // of the certificates above; nullptr: none is stapled
   std::shared_ptr<peer_verifier> peers;   // whom tls blocks with ocsp_peer ask about clients
   std::string system_account;  // empty: there is none
-  int64_t max_connections = default_max_connections;  // -1: no limit
+  int64_t max_connections = default_max_connections;  // -1: nobody
   observe::wall_time loaded = observe::wall_now();    // when its configuration was read
 
   /// Whether some block has clients' certificates checked by OCSP.
@@ -78,7 +78,8 @@ struct node_context {
   std::atomic<int64_t> open_clients{0};  // every socket of a client
   std::atomic<int64_t> sessions{0};  // without WebSocket connections that are not upgraded yet
   std::atomic<bool> lame_duck{false};
-  size_t closed_kept_per_reactor = max_closed_clients_kept;
+  uint64_t closed_kept = max_closed_clients_kept;  // of the whole node
+  std::atomic<uint64_t> closed{0};  // sessions that ended so far
 
   /// The policy in force. Any thread; sessions ask their hub instead, which has it at hand.
   node_policy_ptr policy() const {

@@ -15,7 +15,7 @@ namespace {
 
 struct report_fixture : hub_fixture {
   explicit report_fixture(const config::server_options& options = {}) : hub_fixture(options) {
-    context->closed_kept_per_reactor = 600;
+    context->closed_kept = 600;
   }
 
   template <class Answer, class Slice>

@@ -154,6 +154,30 @@ class Connections(WireCase):
         self.assertIn("Maximum Connections Exceeded", reasons)
 
 
+class NoConnections(WireCase):
+    serve = False
+
+    def turned_away(self, server):
+        c = self.raw(server)
+        c.read_info()
+        c.expect_closed(CONNECTIONS)
+
+    def test_zero_and_less_are_none_at_all(self):
+        for most in (0, -1):
+            with self.subTest(most=most):
+                server = self.start(config=f"max_connections: {most}\n", monitor=True)
+                self.turned_away(server)
+                self.assertEqual(server.json("/varz")["max_connections"], -1)
+
+    def test_zero_by_reload_closes_everybody(self):
+        server = self.start(config="max_connections: 5\n")
+        clients = [self.client(server) for _ in range(3)]
+        server.reload("max_connections: 0\n")
+        for c in clients:
+            c.expect_closed(CONNECTIONS)
+        self.turned_away(server)
+
+
 class RaisedLimits(WireCase):
     config = "max_payload: 8MB\nmax_control_line: 64KB\n"
 

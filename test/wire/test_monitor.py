@@ -384,6 +384,28 @@ class ManyConnections(WireCase):
         self.assertEqual((both["total"], [e["cid"] for e in both["connections"]]), (self.COUNT, ids))
 
 
+class ClosedRing(WireCase):
+    monitor = True
+    config = "max_closed_clients: 3\n"
+
+    def test_the_last_that_closed_are_kept(self):
+        """Wherever in the node they were."""
+        cids = []
+        for i in range(7):
+            c = self.client(name=f"r{i}")
+            c.send(f"SUB r.{i} 1\r\n").fence()
+            cids.append(c.info["client_id"])
+            c.close()
+            wait_until(lambda: not self.server.json(f"/connz?cid={cids[-1]}")["connections"], "the end of a client")
+        page = self.server.json("/connz?state=closed&subs=1")
+        self.assertEqual([e["cid"] for e in page["connections"]], cids[-3:])
+        self.assertEqual([e["subscriptions_list"] for e in page["connections"]], [["r.4"], ["r.5"], ["r.6"]])
+        self.assertEqual((page["num_connections"], page["total"]), (3, 3))
+        self.assertEqual(self.server.json("/connz?state=any")["total"], 3)
+        page = self.server.json("/connz?state=closed&offset=1&limit=1")
+        self.assertEqual(([e["cid"] for e in page["connections"]], page["total"]), ([cids[-2]], 3))
+
+
 class ConnzAuth(WireCase):
     monitor = True
     config = "accounts { A { users: [{user: u, password: p}] }, B { users: [{user: v, password: p}] } }\n"

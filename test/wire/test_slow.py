@@ -24,6 +24,20 @@ class SlowCase(WireCase):
                           "the slow consumer to be closed", 20)[0]
 
 
+class WithoutConnect(SlowCase):
+    config = 'max_pending: 1MB\nmax_payload: 64KB\nwrite_deadline: "30s"\n'
+
+    def test_counts_as_a_slow_consumer(self):
+        c, p = self.raw(rcvbuf=4096), self.client(deadline=30)
+        c.read_info()
+        c.send("SUB early 1\r\n").expect("+OK\r\n")
+        for _ in range(400):
+            p.send(pub("early", BLOCK)).fence()
+        self.assertEqual(self.closed(c)["reason"], "Slow Consumer (Pending Bytes)")
+        varz = self.server.json("/varz")
+        self.assertEqual((varz["slow_consumers"], varz["slow_consumer_stats"]["clients"]), (1, 1))
+
+
 class PendingBytes(SlowCase):
     config = 'max_pending: 1MB\nmax_payload: 64KB\nwrite_deadline: "30s"\n'
 
@@ -172,11 +186,13 @@ class Stall(SlowCase):
     config = 'max_pending: 4MB\nmax_payload: 1MB\nwrite_deadline: "30s"\n'
 
     def test_fast_producer_is_held_back_a_little_and_this_is_counted(self):
-        self.not_reading("st.a")
-        p = self.client(deadline=30)
+        slow, p = self.not_reading("st.a"), self.client(deadline=30)
         for _ in range(200):
             p.send(pub("st.a", BLOCK)).fence()
         self.assertGreater(self.server.json("/varz")["stalled_clients"], 0)
+        self.assertGreater(self.closed(slow)["stalls"], 0)  # of the one who is waited for
+        entry, = self.server.json(f"/connz?cid={p.info['client_id']}")["connections"]
+        self.assertNotIn("stalls", entry)
 
 
 class NoStall(SlowCase):

@@ -20,7 +20,7 @@ class RawClient:
         self.auto_pong = auto_pong
         self.buffer = bytearray()
         self.info = None
-        self.sock = socket.socket()
+        self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         if rcvbuf is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(deadline)
