@@ -98,6 +98,7 @@ void client_connection::obey(const node_policy& policy) {
     return core_.end(err_text::authorization_violation, closed_reason::proxy_not_trusted);
   renew_rules(policy.auth_of(kind_));
   apply_bounds();
+  core_.end_if_barred();
   follow_account();
 }
 

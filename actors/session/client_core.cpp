@@ -97,13 +97,16 @@ void client_core::login_without_connect() {
     pending_login_ = std::make_unique<waiting_login>(waiting_login{{}, true});
   else if (!outcome.ok)
     auth_violation(outcome);
+  else
+    end_if_barred();
 }
 
 void client_core::login_done(const auth_outcome& outcome) {
   auto waiting = std::exchange(pending_login_, nullptr);
   if (!waiting || closed_) return;
   if (!waiting->implicit) return finish_connect(waiting->who, outcome);
-  if (!outcome.ok) auth_violation(outcome);
+  if (!outcome.ok) return auth_violation(outcome);
+  end_if_barred();
 }
 
 void client_core::handle(const op& o, nanos now) {
@@ -210,6 +213,12 @@ void client_core::finish_connect(const connect_options& who, const auth_outcome&
     return fail(err_text::no_responders_requires_headers,
                 closed_reason::no_responders_requires_headers);
   if (verbose_) send_ok();
+  end_if_barred();
+}
+
+void client_core::end_if_barred() {
+  if (connect_received_ && !pending_login_ && max_subscriptions() == 0)
+    end(err_text::max_subscriptions, closed_reason::max_subscriptions_exceeded);
 }
 
 void client_core::auth_violation(const auth_outcome& outcome, const connect_options& who) {

@@ -134,6 +134,9 @@ public:
   /// Limits of the user and the account. Ends a session that has reached a number of subscriptions
   /// which was larger before.
   void bound(const session_bounds& bounds);
+  /// Where a user or account may have no subscription at all, its sessions end as soon as they are logged in, as in the
+  /// NATS server. Done at a login; to be called after other changes.
+  void end_if_barred();
   int64_t max_payload() const {
     return narrower_limit(bounds_.max_payload, settings_->max_payload);
   }

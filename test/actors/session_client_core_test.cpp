@@ -440,6 +440,23 @@ TEST_CASE("client core: a limit of subscriptions that becomes lower ends a sessi
   CHECK(c.reason().empty());
 }
 
+TEST_CASE("client core: who may have no subscription at all ends with the login", "[session][core]") {
+  virtual_client c;
+  SECTION("from the start") {
+    c.core.bound({.max_subscriptions = 0});
+    CHECK(c.reason().empty());
+    c.connect();
+  }
+  SECTION("from a change on") {
+    c.connect();
+    c.core.bound({.max_subscriptions = 0});
+    CHECK(c.reason().empty());
+    c.core.end_if_barred();
+  }
+  CHECK(c.out() == err("maximum subscriptions exceeded"));
+  CHECK(c.reason() == "Maximum Subscriptions Exceeded");
+}
+
 TEST_CASE("client core: a login that expires ends the session at its moment", "[session][core]") {
   using namespace std::chrono_literals;
   virtual_client c;

@@ -9,6 +9,7 @@ from harness import Server, WireCase, connect_line, wait_until
 from harness.nkeys import ACCOUNT, OPERATOR, USER, Key, Operator, user_jwt
 
 VIOLATION = "-ERR 'Authorization Violation'\r\n"
+FULL = b"-ERR 'maximum subscriptions exceeded'\r\n"
 EXPIRED = "-ERR 'User Authentication Expired'\r\n"
 
 
@@ -141,6 +142,34 @@ class Logins(OperatorCase):
         c = self.let_in(user_jwt(self.a, self.user, expires=int(began) + 2))
         c.expect_closed(EXPIRED)
         self.assertGreaterEqual(time.time(), int(began) + 1)
+
+
+class NoSubscriptions(OperatorCase):
+    """Whoever may have none at all is told so, and closed."""
+
+    monitor = True
+
+    @classmethod
+    def config_text(cls):
+        cls.scoped = Key(ACCOUNT)
+        none = {"subs": 0, "data": -1, "payload": -1}
+        a = cls.op.account(cls.a, signing_keys=[
+            {"kind": "user_scope", "key": cls.scoped.public, "role": "r", "template": none}])
+        return cls.op.config((cls.a, a), (cls.b, cls.op.account(cls.b, limits={"subs": 0})))
+
+    def test_none(self):
+        for jwt in (user_jwt(self.a, self.user, subs=0), user_jwt(self.b, self.user),
+                    user_jwt(self.a, self.user, signer=self.scoped, scoped=True)):
+            c = self.login(jwt)
+            # The Go server waits a while, and goes on meanwhile.
+            self.assertEqual(c.send_quietly("PING\r\n").wait_closed().replace(b"PONG\r\n", b""), FULL)
+            cid = c.info["client_id"]
+            closed = wait_until(lambda: self.server.json(f"/connz?state=closed&cid={cid}")["connections"], "its end")
+            self.assertEqual(closed[0]["reason"], "Maximum Subscriptions Exceeded")
+
+    def test_one(self):
+        c = self.let_in(user_jwt(self.a, self.user, subs=1))
+        c.send("SUB a 1\r\nPING\r\n").expect("PONG\r\n")
 
 
 class Operators(WireCase):

@@ -135,6 +135,14 @@ class AccountLimits(WireCase):
                 c.send(pub("x", "1" * 10)).fence()
                 c.send(pub("x", "1" * 11)).expect_closed(large)
 
+    def test_no_subscription_at_all(self):
+        server = self.start(config="accounts { A { users: [{user: u, password: p}], limits { max_subscriptions: 0 } } }\n")
+        c = self.raw(server)
+        c.read_info()
+        # The Go server waits a while, and answers meanwhile.
+        got = c.send(login("u")).send_quietly("PING\r\n").wait_closed()
+        self.assertEqual(got.replace(b"PONG\r\n", b""), b"-ERR 'maximum subscriptions exceeded'\r\n")
+
     def test_connections_subscriptions_payload(self):
         server = self.start(config="accounts { A { users: [{user: u, password: p}], "
                                    "limits { max_connections: 1, max_subscriptions: 1, max_payload: 10 } } }\n")
