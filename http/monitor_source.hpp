@@ -49,7 +49,8 @@ public:
   /// All connections of the wanted states; paging, sorting and other filters happen here in http/.
   virtual result<observe::connections_snapshot> connections(const connections_request& request) = 0;
   virtual result<observe::subs_snapshot> subscriptions(const subs_request& request) = 0;
-  virtual result<observe::actor_snapshot> actors() = 0;
+  /// The tree of actors, with or without those of connections.
+  virtual result<observe::actor_snapshot> actors(bool with_connections) = 0;
   /// Arguments have been checked already.
   virtual observe::health_snapshot health(const health_request& request) = 0;
 };

@@ -43,7 +43,7 @@ result<std::string> pages::metrics() {
   observe::sublist_stats subs;
   for (auto& account : node->accounts)
     subs += account.stats;
-  auto actors = source_.actors();
+  auto actors = source_.actors(false);
   if (!actors) return actors.error();
   bool healthy = source_.health({}).status_code == 200;
   auto counts = request_counts();
@@ -112,7 +112,7 @@ result<std::string> pages::ipqueuesz(const ipqueuesz_options& options) {
 result<std::string> pages::actorz() {
   auto node = source_.node();
   if (!node) return node.error();
-  auto root = source_.actors();
+  auto root = source_.actors(true);
   if (!root) return root.error();
   return render_actorz(*root, node->server_id, now_());
 }

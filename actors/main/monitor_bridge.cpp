@@ -176,8 +176,8 @@ result<observe::subs_snapshot> monitor_bridge::subscriptions(const http::subs_re
   return all;
 }
 
-result<observe::actor_snapshot> monitor_bridge::actors() {
-  auto tree = node_.actors();
+result<observe::actor_snapshot> monitor_bridge::actors(bool with_connections) {
+  auto tree = node_.actors(with_connections);
   if (!tree || monitor_port_ == 0) return tree;
   // It has a thread of its own; that it asks shows that it runs.
   observe::actor_snapshot monitor;

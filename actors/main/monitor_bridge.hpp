@@ -22,7 +22,7 @@ public:
   result<std::vector<observe::reactor_snapshot>> reactors() override;
   result<observe::connections_snapshot> connections(const http::connections_request& q) override;
   result<observe::subs_snapshot> subscriptions(const http::subs_request& q) override;
-  result<observe::actor_snapshot> actors() override;
+  result<observe::actor_snapshot> actors(bool with_connections) override;
   observe::health_snapshot health(const http::health_request& q) override;
   void set_monitor_port(int port) { monitor_port_ = port; }
   /// A request made the monitor throw: for /actorz. Any thread.

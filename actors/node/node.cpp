@@ -13,6 +13,7 @@
 #include <csignal>
 #include <ctime>
 #include <future>
+#include <iterator>
 #include <optional>
 #include <thread>
 
@@ -38,6 +39,8 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr size_t described_connections = 1024;
 
 struct system_config : caf::actor_system_config {
   system_config() {
@@ -525,13 +528,21 @@ std::vector<observe::queue_snapshot> node::queues() const {
   return all;
 }
 
-result<observe::actor_snapshot> node::actors() {
+result<observe::actor_snapshot> node::actors(bool with_connections) {
   caf::scoped_actor self{*p_->system};
-  result<observe::actor_snapshot> answer = error{errc::unavailable, "the node is stopping"};
+  result<observe::actor_snapshot> tree = error{errc::unavailable, "the node is stopping"};
   self->request(p_->root, answer_within, describe_query{}).receive(
-    [&](const actor_report_ptr& r) { answer = *r; },
-    [&](const caf::error& e) { answer = no_answer(e, *p_->system); });
-  return answer;
+    [&](const actor_report_ptr& r) { tree = *r; },
+    [&](const caf::error& e) { tree = no_answer(e, *p_->system); });
+  if (!tree || !with_connections) return tree;
+  auto connections = gather_actors(*p_->system, p_->hubs, described_connections);
+  if (!connections) return connections.error();
+  for (observe::actor_snapshot& reactor : tree->children)
+    for (observe::actor_snapshot& child : reactor.children)
+      for (reactor_index r = 0; r < connections->size(); ++r)
+        if (child.kind == "clients" && child.name == clients_of(r))
+          std::move((*connections)[r].begin(), (*connections)[r].end(), std::back_inserter(child.children));
+  return tree;
 }
 
 } // namespace troupe

@@ -64,7 +64,8 @@ public:
   /// For monitoring; any thread but a reactor's; each blocks at most some seconds.
   result<connections_report> connections(const connections_query& q);
   result<subs_report> subscriptions(const subs_query& q);
-  result<observe::actor_snapshot> actors();
+  /// With connections: the first 1,024 of each reactor.
+  result<observe::actor_snapshot> actors(bool with_connections = false);
   /// What waits, by the names that the NATS server has for it.
   std::vector<observe::queue_snapshot> queues() const;
 

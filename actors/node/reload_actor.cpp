@@ -99,7 +99,7 @@ private:
     if (parts_.published) parts_.published(*policy_);
   }
 
-  /// A hub answers messages in their order: once it has counted nothing it has taken the policy.
+  /// A hub closes nobody, and says so, before all its sessions obey the policy.
   void wait_for_hubs() {
     for (const hub_handle& hub : parts_.hubs)
       self_->request(hub, hub_patience, close_clients{0}).receive([](uint64_t) {},

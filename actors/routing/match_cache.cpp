@@ -202,7 +202,8 @@ void match_cache::invalidate_all() { moved(gen_all_); }
 
 size_t match_cache::size() const {
   size_t n = 0;
-  visit([&](const cached_match&) { ++n; });
+  size_t all = SIZE_MAX;
+  visit_some(0, all, [&](const cached_match&) { ++n; });
   return n;
 }
 

@@ -14,6 +14,7 @@
 //   take_recycled.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -76,11 +77,15 @@ public:
 
   size_t size() const;
   size_t bytes() const;
-  /// visit(const cached_match&) for every valid result.
+  /// visit(const cached_match&) for every valid result in the next `places` (> 0) places of the table,
+  /// which become fewer by those that were looked at. Returns where to go on, 0: that was all.
   template <class F>
-  void visit(F&& visit) const {
-    for (const slot& s : slots_)
-      if (s.entry != 0 && valid(*entries_[s.entry - 1])) visit(*entries_[s.entry - 1]);
+  size_t visit_some(size_t from, size_t& places, F&& visit) const {
+    const size_t end = from + std::min(places, slots_.size() - std::min(from, slots_.size()));
+    for (size_t i = from; i < end; ++i)
+      if (const uint32_t e = slots_[i].entry; e != 0 && valid(*entries_[e - 1])) visit(*entries_[e - 1]);
+    places -= end - from;
+    return end < slots_.size() ? end : 0;
   }
 
 private:

@@ -222,7 +222,7 @@ uint64_t shard_core::register_notification(std::string_view subject, std::string
 
 bool shard_core::clear_notification(uint64_t id) { return watch_.remove(id); }
 
-shard_stats shard_core::get_stats() const {
+shard_stats shard_core::counts() const {
   shard_stats s;
   s.num_subs = index_.size();
   s.num_inserts = inserts_;
@@ -231,12 +231,22 @@ shard_stats shard_core::get_stats() const {
   s.cache_hits = matches_ - misses_;
   if (matches_ != 0)
     s.cache_hit_rate = static_cast<double>(s.cache_hits) / static_cast<double>(matches_);
-  cache_.visit([&](const cached_match& e) {
+  return s;
+}
+
+size_t shard_core::add_cached(shard_stats& to, size_t from, size_t& places) const {
+  return cache_.visit_some(from, places, [&](const cached_match& e) {
     const size_t fanout = e.result.plain.size() + e.result.queues.size();
-    ++s.num_cache;
-    s.total_fanout += fanout;
-    s.max_fanout = std::max(s.max_fanout, fanout);
+    ++to.num_cache;
+    to.total_fanout += fanout;
+    to.max_fanout = std::max(to.max_fanout, fanout);
   });
+}
+
+shard_stats shard_core::get_stats() const {
+  shard_stats s = counts();
+  size_t all = SIZE_MAX;
+  add_cached(s, 0, all);
   if (s.num_cache != 0)
     s.avg_fanout = static_cast<double>(s.total_fanout) / static_cast<double>(s.num_cache);
   return s;

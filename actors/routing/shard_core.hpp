@@ -153,6 +153,11 @@ public:
   // --- figures -----------------------------------------------------------------------------
 
   size_t size() const { return index_.size(); }
+  /// What it counts anyway, without the figures of cached results.
+  stats counts() const;
+  /// Adds the figures of cached results, as match_cache::visit_some goes through them.
+  size_t add_cached(stats& to, size_t from, size_t& places) const;
+  /// All of it, which takes its time.
   stats get_stats() const;
   /// Objects alive and bytes held (index and cache), for monitoring and tests.
   index_usage usage() const { return index_.usage(); }

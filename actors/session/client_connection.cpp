@@ -49,6 +49,7 @@ client_connection::client_connection(caf::actor_config& cfg, client_hub& hub,
       start_time_(observe::wall_now()),
       ip_(socket.ip),
       port_(socket.port),
+      obeyed_(hub.policy_number()),
       kind_(socket.kind),
       counted_(kind_ != listener_kind::websocket) {
   if (counted_) account_->enter();
@@ -89,7 +90,10 @@ bool client_connection::still_through_trusted_proxy(const node_policy& policy) c
   return std::find(keys.begin(), keys.end(), profile_->proxy_key) != keys.end();
 }
 
+bool client_connection::obeys() const { return obeyed_ == hub_.policy_number(); }
+
 void client_connection::obey(const node_policy& policy) {
+  obeyed_ = hub_.policy_number();
   core_.use(&policy.settings_of(kind_));
   choose_trace();
   if (state_ != state::open) return;

@@ -54,6 +54,8 @@ public:
   void dismiss(std::string_view err, closed_reason reason) { core_.end(err, reason); }
   /// A reload: the hub's new policy, which lives until the next one.
   void obey(const node_policy& policy);
+  /// Whether it obeys the hub's newest.
+  bool obeys() const;
   bool closing() const { return state_ > state::open; }
   bool is_in(const routing::account& account) const { return account_.get() == &account; }
   /// Queues an INFO; false: the client does not understand it, or not yet.
@@ -262,6 +264,7 @@ private:
   observe::wall_time start_time_;
   std::string ip_;
   uint16_t port_;
+  uint32_t obeyed_;  // hub_'s policy_number()
   uint32_t slot_ = UINT32_MAX;
   uint32_t watched_ = 0;  // epoll events asked for
   closed_reason reason_ = closed_reason::unknown;

@@ -122,6 +122,9 @@ void client_connection::finish_partial(size_t bytes) {
 }
 
 void client_connection::take_input(buffer* block, std::string_view bytes) {
+  // What it says is judged by one set of rules, the newest.
+  if (!obeys()) obey(hub_.policy());
+  if (state_ != state::open) return;
   reading_from_ = block;
   nanos now = home().now();
   size_t used = core_.on_bytes(bytes, now);

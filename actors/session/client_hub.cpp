@@ -22,6 +22,9 @@ accepted_socket::~accepted_socket() {
 namespace {
 
 constexpr size_t helper_restarts = 5;
+/// How many sessions are had to obey new rules within a turn, and for how long.
+constexpr size_t obey_slice = 256;
+constexpr nanos obey_time = std::chrono::microseconds(300);
 
 } // namespace
 
@@ -29,6 +32,7 @@ client_hub::client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> nod
     : pinned(cfg),
       node_(std::move(node)),
       policy_(node_->policy()),
+      obey_timer_(obey_timer_fired, this),
       counters_(node_->counters[home().index()]),
       global_(node_->accounts->get(routing::global_account)),
       throttled_timer_(throttled_timer_fired, this),
@@ -56,13 +60,15 @@ client_hub::behavior_type client_hub::make_behavior() {
     [this](const lame_duck_notice&) {
       for (auto& [id, c] : clients_) c->announce_lame_duck();
     },
-    [this](const close_clients& what) { return close_some(what); },
+    [this](const close_clients& what) { return close_in_order(what); },
     [this](const close_one& what) -> uint64_t {
       client_connection* c = find(what.id);
       if (c) c->close(what.reason);
       return c ? 1 : 0;
     },
-    [this](const account_census_ptr& census) { count_for(*census); },
+    [this](const account_census_ptr& census) {
+      once_all_obey([this, census] { count_for(*census); });
+    },
     [this](const dismiss_surplus& what) { dismiss_all(what); },
     [this](const routing::measured_answer_ptr& what) {
       publish_measured(*what);
@@ -97,6 +103,9 @@ void client_hub::on_exit() {
   }
   asker_ = {};
   throttled_timer_.cancel();
+  obey_timer_.cancel();
+  after_obeying_.clear();
+  after_next_.clear();
 }
 
 /// A helper that failed is made anew when it is needed; who waits for it has its own patience.
@@ -217,13 +226,36 @@ void client_hub::ask_service(const service_question& question, client_handle cli
                                + go_quote(account->name())));
 }
 
+/// New sessions have them at once, others before the next operation that they send or in their turn.
 void client_hub::obey(const node_policy_ptr& policy) {
-  node_policy_ptr before = std::exchange(policy_, policy);
+  const node_policy_ptr before = std::exchange(policy_, policy);
+  ++policy_number_;
   for (const routing::account_ptr& account : node_->accounts->all())
     account->refresh(home().index());
-  for (auto& [id, c] : clients_) c->obey(*policy_);
   for (client_connection* c : upgrading_) c->obey(*policy_);
+  obeying_.want();
+  once_all_obey([before] {});  // until then some use it
+  if (!obey_timer_.armed()) have_some_obey();
 }
+
+void client_hub::once_all_obey(std::function<void()> then) {
+  if (!obeying_.under_way()) return then();
+  (obeying_.again() ? after_next_ : after_obeying_).push_back(std::move(then));
+}
+
+void client_hub::have_some_obey() {
+  const nanos until = steady_now() + obey_time;
+  size_t left = obey_slice;
+  const bool over = obeying_.go_on(clients_, [&](client_connection* c) {
+    if (!c->obeys()) c->obey(*policy_);
+    return --left > 0 && steady_now() < until;
+  });
+  if (over)
+    for (auto& then : std::exchange(after_obeying_, std::exchange(after_next_, {}))) then();
+  if (obeying_.under_way()) home().timers().arm(obey_timer_, home().now());
+}
+
+void client_hub::obey_timer_fired(void* self, nanos) { static_cast<client_hub*>(self)->have_some_obey(); }
 
 void client_hub::publish_measured(routing::measured_answer& what) {
   if (const client_connection* responder = find(what.responder.id)) {
@@ -320,6 +352,14 @@ void client_hub::release_producer_of(const routing::producer_ref& p) {
 
 void client_hub::tell_untaken(const routing::untaken_request& what) const {
   if (what.producer.reactor < hubs_.size()) caf::anon_send(hubs_[what.producer.reactor], what);
+}
+
+/// Who has to go because of new rules goes first.
+caf::result<uint64_t> client_hub::close_in_order(const close_clients& what) {
+  if (!obeying_.under_way()) return close_some(what);
+  auto promise = make_response_promise<uint64_t>();
+  once_all_obey([this, what, promise]() mutable { promise.deliver(close_some(what)); });
+  return promise;
 }
 
 uint64_t client_hub::close_some(const close_clients& what) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <system_error>
@@ -18,6 +19,7 @@
 #include "actors/routing/untaken_watch.hpp"
 #include "actors/session/handshake_worker.hpp"
 #include "actors/session/node_context.hpp"
+#include "actors/session/round_core.hpp"
 #include "actors/session/session_messages.hpp"
 
 namespace troupe {
@@ -33,6 +35,8 @@ public:
   node_context& node() { return *node_; }
   /// The rules in force on this reactor.
   const node_policy& policy() const { return *policy_; }
+  /// Which rules these are: another number whenever sessions have to look at theirs again.
+  uint32_t policy_number() const { return policy_number_; }
   observe::reactor_counters& counters() { return *counters_; }
   /// Where a session stands before its login.
   const routing::account_ptr& global_account() const { return global_; }
@@ -77,24 +81,34 @@ private:
   void no_thread_for(helper& one, const std::system_error& why);
   void describe_helpers(std::vector<observe::actor_snapshot>& to) const;
   void obey(const node_policy_ptr& policy);
+  void have_some_obey();
+  /// Calls `then` when all sessions obey what are the newest rules now: at once, or at the end of a round.
+  void once_all_obey(std::function<void()> then);
+  static void obey_timer_fired(void* self, nanos now);
   void adopt(accepted_socket& socket);
   bool count(client_connection& c);
   void forget(client_connection& c, bool counted);
   client_connection* find(client_id id) const;
   void publish_measured(routing::measured_answer& what);
   uint64_t close_some(const close_clients& what);
+  caf::result<uint64_t> close_in_order(const close_clients& what);
   void count_for(account_census& census);
   void dismiss_all(const dismiss_surplus& what);
   hub_report_ptr report(const connections_slice& q) const;
   void report_open(const connections_slice& q, hub_report& to) const;
   void report_closed(const connections_slice& q, hub_report& to) const;
   subs_report_ptr report_subs(const subs_slice& q) const;
+  subs_report_ptr report_figures(const subs_slice& q) const;
   actor_report_ptr describe();
   void tell_untaken(const routing::untaken_request& what) const;
   static void throttled_timer_fired(void* self, nanos now);
 
   std::shared_ptr<node_context> node_;
   node_policy_ptr policy_;
+  uint32_t policy_number_ = 0;
+  round_core obeying_;  // through all sessions, after a reload
+  std::vector<std::function<void()>> after_obeying_, after_next_;  // of the round under way, and the next
+  timer obey_timer_;
   std::shared_ptr<observe::reactor_counters> counters_;
   routing::account_ptr global_;
   login_worker_handle login_worker_;  // made when needed

@@ -9,10 +9,11 @@ namespace troupe {
 
 namespace {
 
-/// How many connections and shards /actorz lists under one hub.
-constexpr size_t described_connections = 1024;
-constexpr size_t described_shards = 256;
-constexpr size_t most_helpers = 3;
+constexpr size_t described_shards = 256;  // at most, under one hub in /actorz
+/// How many places of the tables of results are looked at for one slice, and for how many of them the
+/// other figures of an account count.
+constexpr size_t figures_slice = 4096;
+constexpr size_t figures_of_account = 16;
 
 observe::sublist_stats figures_of(const routing::shard_stats& stats) {
   observe::sublist_stats one;
@@ -69,6 +70,15 @@ observe::actor_snapshot describe_shard(routing::shard_actor& shard, reactor_inde
   return one;
 }
 
+observe::actor_snapshot describe_connection(const client_connection& c, observe::wall_time now) {
+  observe::actor_snapshot one;
+  one.kind = "connection";
+  one.name = c.address() + " - cid:" + std::to_string(value(c.id()));
+  one.state = c.closing() ? "stopping" : "running";
+  one.uptime = now - c.started_at();
+  return one;
+}
+
 } // namespace
 
 hub_report_ptr client_hub::report(const connections_slice& q) const {
@@ -79,6 +89,7 @@ hub_report_ptr client_hub::report(const connections_slice& q) const {
 
 void client_hub::report_open(const connections_slice& q, hub_report& to) const {
   size_t left = report_slice;
+  const observe::wall_time now = observe::wall_now();
   for (auto it = clients_.lower_bound(std::max(q.cid, q.from.number));
        it != clients_.end() && it->first < q.before; ++it) {
     const auto& [id, c] = *it;
@@ -88,6 +99,10 @@ void client_hub::report_open(const connections_slice& q, hub_report& to) const {
       return;
     }
     --left;
+    if (q.as_actors) {
+      to.actors.push_back(describe_connection(*c, now));
+      continue;
+    }
     if (!q.account.empty() && c->account_name() != q.account) continue;
     observe::connection_snapshot& shown = to.open.emplace_back(c->snapshot(false));
     if (!q.subs) continue;
@@ -118,17 +133,44 @@ void client_hub::report_closed(const connections_slice& q, hub_report& to) const
   }
 }
 
+subs_report_ptr client_hub::report_figures(const subs_slice& q) const {
+  auto answer = std::make_shared<subs_report>();
+  size_t left = figures_slice;
+  for (size_t i = q.from.number; i < q.accounts->size(); ++i) {
+    if (left == 0) {
+      answer->next = report_place{i, 0};
+      break;
+    }
+    observe::sublist_stats& figures = answer->figures.emplace_back();
+    if (const routing::shard_actor* shard = (*q.accounts)[i]->shard_if_any(home().index())) {
+      const size_t told = i == q.from.number ? q.from.within : 0;
+      routing::shard_stats stats = told == 0 ? shard->core().counts() : routing::shard_stats{};
+      const size_t more = shard->core().add_cached(stats, told, left);
+      figures = figures_of(stats);
+      if (more != 0) {
+        answer->next = report_place{i, more};
+        break;
+      }
+    }
+    left -= std::min(left, figures_of_account);
+  }
+  return answer;
+}
+
 subs_report_ptr client_hub::report_subs(const subs_slice& q) const {
   using wanted = subs_slice::wanted;
+  if (q.what == wanted::figures) return report_figures(q);
   auto answer = std::make_shared<subs_report>();
   const bool wild = has_wildcard(q.subject);
   size_t left = report_slice;
-  for (size_t i = q.from.number; i < q.accounts.size(); ++i) {
-    const routing::shard_actor* shard = q.accounts[i]->shard_if_any(home().index());
-    if (q.what == wanted::figures)
-      answer->figures.push_back(shard ? figures_of(shard->core().get_stats())
-                                      : observe::sublist_stats{});
-    if (!shard || q.what == wanted::figures) continue;
+  for (size_t i = q.from.number; i < q.accounts->size(); ++i) {
+    if (left == 0) {
+      answer->next = report_place{i, 0};
+      break;
+    }
+    --left;
+    const routing::shard_actor* shard = (*q.accounts)[i]->shard_if_any(home().index());
+    if (!shard) continue;
     const routing::shard_core& core = shard->core();
     if (q.what == wanted::count && !wild) {
       answer->counted += count_listeners(core, q);
@@ -137,12 +179,12 @@ subs_report_ptr client_hub::report_subs(const subs_slice& q) const {
     const auto told = static_cast<uint32_t>(i == q.from.number ? q.from.within : 0);
     size_t looked_at = 0;
     const uint32_t more =
-      core.visit_some(told, left, [&](const routing::subscription& sub, std::string_view subject) {
+      core.visit_some(told, left + 1, [&](const routing::subscription& sub, std::string_view subject) {
         ++looked_at;
         if (q.what == wanted::list) answer->subs.push_back(snapshot_of(*shard, sub, subject));
         else if (counts(core, sub, q.queue) && is_subset_match(subject, q.subject)) ++answer->counted;
       });
-    left -= looked_at;
+    left -= std::min(left, looked_at);
     if (more == 0) continue;
     answer->next = report_place{i, more};
     break;
@@ -183,21 +225,11 @@ actor_report_ptr client_hub::describe() {
 
   observe::actor_snapshot clients;
   clients.kind = "clients";
-  clients.name = "clients of reactor " + std::to_string(home().index());
+  clients.name = clients_of(home().index());
   clients.state = "running";
   clients.mailbox_depth = mailbox().size();
   clients.uptime = answer->uptime;
   describe_helpers(clients.children);
-  const observe::wall_time now = observe::wall_now();
-  for (auto& [id, c] : clients_) {
-    if (clients.children.size() >= described_connections + most_helpers) break;
-    observe::actor_snapshot one;
-    one.kind = "connection";
-    one.name = c->address() + " - cid:" + std::to_string(id);
-    one.state = c->closing() ? "stopping" : "running";
-    one.uptime = now - c->started_at();
-    clients.children.push_back(std::move(one));
-  }
   answer->children.push_back(std::move(clients));
   return answer;
 }

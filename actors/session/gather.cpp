@@ -11,9 +11,6 @@ namespace troupe {
 
 namespace {
 
-/// For so many accounts at a time a reactor is asked: each may have a full cache of results to look at.
-constexpr size_t accounts_at_a_time = 16;
-
 /// Asks one hub until it has told all: take(const report&) for each slice.
 template <class Report, class Slice, class Take>
 std::optional<error> ask_all(caf::scoped_actor& self, const hub_handle& hub, Slice slice, Take take) {
@@ -91,25 +88,42 @@ result<connections_report> gather_connections(caf::actor_system& sys,
   return all;
 }
 
+result<std::vector<std::vector<observe::actor_snapshot>>> gather_actors(
+  caf::actor_system& sys, const std::vector<hub_handle>& hubs, size_t most) {
+  caf::scoped_actor self{sys};
+  std::vector<std::vector<observe::actor_snapshot>> all;
+  connections_slice first;
+  first.as_actors = true;
+  for (const hub_handle& hub : hubs) {
+    auto& of_hub = all.emplace_back();
+    const auto failure = ask_all<hub_report_ptr>(self, hub, first, [&](const auto&, hub_report& part) {
+      append(of_hub, part.actors);
+      if (of_hub.size() < most) return;
+      of_hub.resize(most);
+      part.next.reset();
+    });
+    if (failure) return *failure;
+  }
+  return all;
+}
+
 result<subs_report> gather_subscriptions(caf::actor_system& sys,
                                          const std::vector<hub_handle>& hubs, const subs_query& q) {
   caf::scoped_actor self{sys};
   subs_report all;
   const bool figures = q.what == subs_slice::wanted::figures;
   if (figures) all.figures.resize(q.accounts.size());
-  for (size_t at = 0; at < q.accounts.size(); at += accounts_at_a_time) {
-    subs_slice slice{.what = q.what, .subject = q.subject, .queue = q.queue};
-    const size_t end = std::min(at + accounts_at_a_time, q.accounts.size());
-    for (size_t i = at; i < end; ++i) slice.accounts.push_back(q.accounts[i]);
-    for (const hub_handle& hub : hubs) {
-      auto failure =
-        ask_all<subs_report_ptr>(self, hub, slice, [&](const auto&, subs_report& part) {
-          for (size_t i = 0; i < part.figures.size(); ++i) all.figures[at + i] += part.figures[i];
-          append(all.subs, part.subs);
-          all.counted += part.counted;
-        });
-      if (failure) return *failure;
-    }
+  subs_slice slice{.what = q.what,
+                   .accounts = std::make_shared<const std::vector<routing::account_ptr>>(q.accounts),
+                   .subject = q.subject,
+                   .queue = q.queue};
+  for (const hub_handle& hub : hubs) {
+    auto failure = ask_all<subs_report_ptr>(self, hub, slice, [&](const auto& asked, subs_report& part) {
+      for (size_t i = 0; i < part.figures.size(); ++i) all.figures[asked.from.number + i] += part.figures[i];
+      append(all.subs, part.subs);
+      all.counted += part.counted;
+    });
+    if (failure) return *failure;
   }
   return all;
 }

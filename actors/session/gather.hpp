@@ -38,6 +38,10 @@ result<connections_report> gather_connections(caf::actor_system& sys,
                                               const std::vector<hub_handle>& hubs,
                                               const connections_query& q, uint64_t before);
 
+/// For /actorz: the connections of each hub, but of none more than `most`.
+result<std::vector<std::vector<observe::actor_snapshot>>> gather_actors(
+  caf::actor_system& sys, const std::vector<hub_handle>& hubs, size_t most);
+
 struct subs_query {
   subs_slice::wanted what = subs_slice::wanted::figures;
   std::vector<std::shared_ptr<routing::account>> accounts = {};

@@ -89,6 +89,7 @@ struct report_place {
 struct connections_slice {
   bool closed = false;   // the closed ones instead of the open ones
   bool subs = false;     // with the subscriptions of open ones
+  bool as_actors = false;  // the open ones as `actors`, and nothing else of them
   uint64_t cid = 0;      // 0: all
   std::string account;   // empty: all
   report_place from{};
@@ -99,24 +100,27 @@ struct hub_report {
   /// subscriptions.
   std::vector<observe::connection_snapshot> open;
   std::vector<std::shared_ptr<const observe::connection_snapshot>> closed;  // oldest first
+  std::vector<observe::actor_snapshot> actors;
   uint64_t end = UINT64_MAX;  // of the closed ones: the number that the next one will have
   std::optional<report_place> next;  // nothing: this was all
 };
 struct subs_slice {
   enum class wanted : uint8_t { figures, list, count } what = wanted::figures;
-  std::vector<std::shared_ptr<routing::account>> accounts = {};
+  std::shared_ptr<const std::vector<std::shared_ptr<routing::account>>> accounts = {};
   /// To count clients' subscriptions: to whom a literal subject goes, or whose filter lies within one
   /// with wildcards.
   std::string subject = {}, queue = {};
-  report_place from{};  // an index into `accounts`; figures come in one slice
+  report_place from{};  // an index into `accounts`; of one's figures, a place in its results
 };
 struct subs_report {
-  std::vector<observe::sublist_stats> figures;  // by account
+  std::vector<observe::sublist_stats> figures;  // by account, from the one asked for on; to be added up
   std::vector<observe::sub_snapshot> subs;
   uint64_t counted = 0;
   std::optional<report_place> next;
 };
 struct describe_query {};
+/// The name of a hub in /actorz.
+inline std::string clients_of(reactor_index r) { return "clients of reactor " + std::to_string(r); }
 
 struct session_settings;
 
@@ -163,7 +167,7 @@ using hub_handle = caf::typed_actor<
   caf::replies_to<lame_duck_one>::with<lame_duck_outcome>,
   // For the system account: what a client's user may do.
   caf::replies_to<user_query>::with<user_rules_ptr>,
-  // For /connz, /subsz and /actorz.
+  // For /connz, /subsz and /actorz; what is described has no connections.
   caf::replies_to<connections_slice>::with<hub_report_ptr>,
   caf::replies_to<subs_slice>::with<subs_report_ptr>,
   caf::replies_to<describe_query>::with<actor_report_ptr>>;

@@ -37,6 +37,10 @@ struct report_fixture : hub_fixture {
   }
 };
 
+auto list_of(std::vector<routing::account_ptr> accounts) {
+  return std::make_shared<const std::vector<routing::account_ptr>>(std::move(accounts));
+}
+
 std::string subs(int count) {
   std::string text;
   for (int i = 0; i < count; ++i)
@@ -150,7 +154,7 @@ TEST_CASE("hub report: subscriptions of accounts are listed and counted in slice
   auto c = f.greeted(subs(700) + "SUB other.* q 9000\r\n");
   subs_slice slice;
   const auto global = f.accounts->get(routing::global_account);
-  slice.accounts = {f.accounts->get("EMPTY"), global};
+  slice.accounts = list_of({f.accounts->get("EMPTY"), global});
   auto figures = f.ask<subs_report_ptr>(slice);
   REQUIRE(figures->figures.size() == 2);
   CHECK(figures->figures[0].num_subscriptions == 0);
@@ -178,13 +182,63 @@ TEST_CASE("hub report: subscriptions of accounts are listed and counted in slice
   }
   CHECK(sids.size() == 701);
   slice.what = subs_slice::wanted::count;
-  slice.accounts = {global};
+  slice.accounts = list_of({global});
   slice.subject = ">";
   CHECK(all(slice).counted == 701);
   slice.queue = "q";
   CHECK(all(slice).counted == 1);
   slice.subject = "other.x";
   CHECK(all(slice).counted == 1);
+}
+
+TEST_CASE("hub report: figures of full caches come in slices", "[session][report]") {
+  report_fixture f;
+  const auto full = f.accounts->get("FULL"), other = f.accounts->get("OTHER");
+  routing::shard_core& core = f.shard(0, "FULL").core();
+  f.shard(0, "OTHER").core().match("x");
+  taking_subscriber all;
+  core.subscribe(&all, "s.>", "", "1");
+  for (int pass = 0; pass < 8; ++pass)
+    for (int i = 0; i < 20'000; ++i) core.match("s." + std::to_string(i));
+  const routing::shard_stats want = core.get_stats();
+  REQUIRE(want.num_cache > 10'000);
+
+  subs_slice slice;
+  slice.accounts = list_of({other, full, other});
+  std::vector<observe::sublist_stats> sum(3);
+  size_t slices = 0;
+  for (bool more = true; more; ++slices) {
+    auto part = f.ask<subs_report_ptr>(slice);
+    for (size_t i = 0; i < part->figures.size(); ++i) sum[slice.from.number + i] += part->figures[i];
+    more = part->next.has_value();
+    if (more) slice.from = *part->next;
+  }
+  CHECK(slices >= 4);
+  CHECK(sum[1].num_cache == want.num_cache);
+  CHECK(sum[1].total_fanout == want.num_cache);
+  CHECK(sum[1].max_fanout == 1);
+  CHECK(sum[1].num_matches == 160'000);
+  CHECK(sum[1].num_subscriptions == 1);
+  CHECK(sum[0].num_matches == 1);
+  CHECK(sum[2].num_matches == 1);
+}
+
+TEST_CASE("hub report: connections as actors come in slices, and not with the hub's description", "[session][report]") {
+  report_fixture f;
+  std::vector<std::unique_ptr<pair_client>> clients;
+  for (int i = 0; i < 300; ++i) clients.push_back(f.connect());
+  for (auto& child : f.describe()->children) CHECK(child.children.empty());
+  connections_slice slice;
+  slice.as_actors = true;
+  auto first = f.ask(slice);
+  CHECK(first->actors.size() == report_slice);
+  CHECK(first->open.empty());
+  REQUIRE(first->next);
+  slice.from = *first->next;
+  auto second = f.ask(slice);
+  REQUIRE(second->actors.size() == 300 - report_slice);
+  CHECK(second->actors.back().name == "127.0.0.1:1 - cid:300");
+  CHECK_FALSE(second->next);
 }
 
 TEST_CASE("gather: a connection stands in one list, however busy the doors are", "[session][report][live]") {

@@ -5,6 +5,7 @@
 
 #include "actors/routing/shard_core.hpp"
 #include "actors/session/flow_gate.hpp"
+#include "actors/session/round_core.hpp"
 #include "actors/session/write_deadline.hpp"
 #include "actors/session/sid_table.hpp"
 #include "test/catch.hpp"
@@ -119,6 +120,40 @@ struct table_model {
 };
 
 } // namespace
+
+TEST_CASE("round: everybody is visited, also those of a round that is wanted meanwhile", "[session][core]") {
+  std::map<uint64_t, int> all{{1, 0}, {5, 0}, {9, 0}};
+  round_core round;
+  size_t at_most = 2;
+  const auto visit = [&](int& n) {
+    ++n;
+    return --at_most > 0;
+  };
+  const auto some = [&] {
+    at_most = 2;
+    return round.go_on(all, visit);
+  };
+  CHECK_FALSE(round.under_way());
+  round.want();
+  CHECK_FALSE(some());
+  CHECK(all == std::map<uint64_t, int>{{1, 1}, {5, 1}, {9, 0}});
+  all.erase(9);
+  all.emplace(12, 0);
+  round.want();
+  round.want();
+  CHECK(round.again());
+  CHECK(some());
+  CHECK(all == std::map<uint64_t, int>{{1, 1}, {5, 1}, {12, 1}});
+  CHECK(round.under_way());
+  CHECK_FALSE(round.again());
+  CHECK_FALSE(some());
+  CHECK(some());
+  CHECK(all == std::map<uint64_t, int>{{1, 2}, {5, 2}, {12, 2}});
+  CHECK_FALSE(round.under_way());
+  all.clear();
+  round.want();
+  CHECK(some());
+}
 
 TEST_CASE("sid table: agrees with a map under random use", "[session][sid]") {
   for (uint32_t seed = 1; seed <= 10; ++seed) {

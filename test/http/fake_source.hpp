@@ -58,7 +58,7 @@ struct fake_source : monitor_source {
     return out;
   }
   result<observe::subs_snapshot> subscriptions(const subs_request&) override { return some_subs; }
-  result<observe::actor_snapshot> actors() override { return a_root; }
+  result<observe::actor_snapshot> actors(bool) override { return a_root; }
   observe::health_snapshot health(const health_request&) override { return a_health; }
 };
 
