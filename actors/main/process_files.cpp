@@ -59,9 +59,8 @@ result<void> write_pid_file(const std::string& path) {
 }
 
 result<void> ports_file::write(const std::string& dir, const process_ports& ports) {
-  std::error_code ec;
-  auto exe = std::filesystem::read_symlink("/proc/self/exe", ec).filename().string();
-  std::string path = dir + "/" + exe + "_" + std::to_string(::getpid()) + ".ports";
+  // Who starts it by a link called nats-server looks for that name.
+  std::string path = dir + "/" + program_invocation_short_name + "_" + std::to_string(::getpid()) + ".ports";
 
   std::string text;
   json_writer json(text, json_layout::compact);

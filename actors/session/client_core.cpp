@@ -82,7 +82,10 @@ size_t client_core::on_bytes(std::string_view in, nanos now) {
     }
     used += o.consumed;
     active |= o.kind == op_kind::sub || o.kind == op_kind::unsub;
-    handle(o, now);
+    if (o.kind == op_kind::violation)
+      on_violation(o, rest);
+    else
+      handle(o, now);
   }
   if (active) last_in_ = last_activity_ = now;
   return used;
@@ -121,30 +124,35 @@ void client_core::handle(const op& o, nanos now) {
       port_.log_error("Client Error " + std::string(o.argument));
       closed_ = true;
       return port_.close(closed_reason::parse_error);
-    case op_kind::violation: return on_violation(o);
     case op_kind::info: return on_info(o.argument);
+    case op_kind::violation:
     case op_kind::ok:
     case op_kind::pub:
     case op_kind::need_more: return;
   }
 }
 
-void client_core::on_violation(const op& o) {
-  violation_effect effect = effect_of(o.error);
-  if (!effect.err.empty()) {
-    std::string text(effect.err);
-    if (o.error == violation::payload_too_large) {
+std::string client_core::told_of(const op& o, std::string_view in) const {
+  switch (o.error) {
+    case violation::payload_too_large: {
       const std::string_view size = o.argument.substr(o.argument.find_last_of(" \t") + 1);
-      text = "maximum payload exceeded: " + std::string(size) + " vs "
-             + std::to_string(limits_.max_payload);
+      return "maximum payload exceeded: " + std::string(size) + " vs " + std::to_string(limits_.max_payload);
     }
-    port_.log_error(text);
-    send_err(effect.err);
-  } else if (o.error == violation::headers_unsupported) {
-    port_.log_error(err_text::headers_not_supported);
-  } else {
-    port_.log_error("parse error in the arguments of an operation");
+    case violation::headers_unsupported: return std::string(err_text::headers_not_supported);
+    case violation::control_line_too_long: return std::string(err_text::max_control_line);
+    default: {
+      // JSON is left out: it may be that of a misspelt CONNECT, with a password.
+      constexpr size_t shown = 32;
+      return "Client parser ERROR: proto='" + go_quote(in.substr(0, std::min(in.find_first_of("\r\n{"), shown)))
+             + "...'";
+    }
   }
+}
+
+void client_core::on_violation(const op& o, std::string_view in) {
+  violation_effect effect = effect_of(o.error);
+  port_.log_error(told_of(o, in));
+  if (!effect.err.empty()) send_err(effect.err);
   closed_ = true;
   port_.close(effect.reason);
 }
@@ -232,6 +240,10 @@ void client_core::auth_violation(const auth_outcome& outcome, const connect_opti
 
 void client_core::fail(std::string_view err, closed_reason reason) {
   port_.log_error(err);
+  finish(err, reason);
+}
+
+void client_core::finish(std::string_view err, closed_reason reason) {
   send_err(err);
   closed_ = true;
   port_.close(reason);
@@ -411,16 +423,21 @@ void client_core::on_pong(nanos now) {
   rtt_ = std::max(now - rtt_start_, nanos(1));
 }
 
+void client_core::run_out(std::string_view err, closed_reason reason) {
+  port_.log_debug(err);
+  finish(err, reason);
+}
+
 void client_core::on_deadline(nanos now) {
   if (closed_) return;
   if (auth_deadline_ <= now) {
     auth_deadline_ = nanos::max();
-    return fail(err_text::authentication_timeout, closed_reason::authentication_timeout);
+    return run_out(err_text::authentication_timeout, closed_reason::authentication_timeout);
   }
   if (expiry_deadline_ <= now) {
     expiry_deadline_ = nanos::max();
-    return fail(account_expires_ ? err_text::account_expired : err_text::user_expired,
-                closed_reason::authentication_expired);
+    return run_out(account_expires_ ? err_text::account_expired : err_text::user_expired,
+                   closed_reason::authentication_expired);
   }
   if (ping_deadline_ <= now) on_ping_deadline(now);
 }
@@ -431,9 +448,7 @@ void client_core::on_ping_deadline(nanos now) {
   if (now - last_in_ < settings_->ping_interval && !need_rtt) return;
   if (pings_out_ + 1 > settings_->ping_max) {
     port_.log_debug("Stale Client Connection - Closing");
-    send_err(err_text::stale_connection);
-    closed_ = true;
-    return port_.close(closed_reason::stale_connection);
+    return finish(err_text::stale_connection, closed_reason::stale_connection);
   }
   ++pings_out_;
   rtt_start_ = now;

@@ -195,10 +195,15 @@ private:
   void on_ping(nanos now);
   void on_pong(nanos now);
   void on_info(std::string_view json);
-  void on_violation(const op& o);
+  /// What the log says of a violation, which stands at the front of `in`.
+  std::string told_of(const op& o, std::string_view in) const;
+  void on_violation(const op& o, std::string_view in);
   void answer_no_responders(std::string_view subject, std::string_view reply);
   void auth_violation(const auth_outcome& outcome = {}, const connect_options& who = {});
+  /// Tells the client and ends it; `fail` is the log's error, `run_out` what only time brought.
+  void finish(std::string_view err, closed_reason reason);
   void fail(std::string_view err, closed_reason reason);
+  void run_out(std::string_view err, closed_reason reason);
   void send_err(std::string_view text);
   void arm_first_ping(nanos now);
   void on_ping_deadline(nanos now);

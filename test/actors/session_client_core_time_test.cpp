@@ -176,6 +176,7 @@ TEST_CASE("client core: who does not log in in time is sent away", "[session][co
   late.pass(2ms);
   CHECK(late.out() == err("Authentication Timeout"));
   CHECK(late.port.closed == names{"Authentication Timeout"});
+  CHECK(late.port.errors.empty());
   late.connect();
   CHECK(late.out().empty());
 
@@ -210,6 +211,24 @@ TEST_CASE("client core: violations close with the text and reason of their kind"
     INFO(r.in.substr(0, 40));
     CHECK(c.out() == r.out);
     CHECK(c.port.closed == names{r.reason});
+  }
+}
+
+TEST_CASE("client core: the log shows the start of what could not be read, and no login", "[session][core]") {
+  const std::pair<std::string, std::string> rows[] = {
+    {"FOO\r\n", "Client parser ERROR: proto='\"FOO\"...'"},
+    {"PUB a\r\n", "Client parser ERROR: proto='\"PUB a\"...'"},
+    {"PUB a 2\r\nhiXX", "Client parser ERROR: proto='\"PUB a 2\"...'"},
+    {"\x16\x03\x01", "Client parser ERROR: proto='\"\\x16\\x03\\x01\"...'"},
+    {std::string(100, 'q'), "Client parser ERROR: proto='\"" + std::string(32, 'q') + "\"...'"},
+    {"CONECT {\"pass\":\"secret\"}\r\n", "Client parser ERROR: proto='\"CONECT \"...'"},
+    {"PUB a 99999999\r\n", "maximum payload exceeded: 99999999 vs 1048576"},
+    {"SUB " + std::string(5000, 'a'), "maximum control line exceeded"},
+  };
+  for (auto& [in, told] : rows) {
+    virtual_client c;
+    c.connect().in(in);
+    CHECK(c.port.errors == names{told});
   }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""10,000 connections subscribe, one publish reaches all, and idle memory per connection is printed.
+"""10,000 connections subscribe, one publish reaches all; idle memory per connection is printed and, for Troupe, bounded.
 
 soak_10k.py [--server PATH] [--connections N]. Exit code 77 when the limit of open files cannot be raised.
 """
@@ -17,8 +17,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from harness import RawClient, Server, msg, pub, wait_until  # noqa: E402
+from harness.server import is_troupe  # noqa: E402
 
 BATCH = 250
+KIB_PER_CONNECTION = 3  # with its subscription
 
 
 def raise_limit(need):
@@ -132,6 +134,9 @@ def soak(server, count):
         sockets += dial(server, source, min(BATCH, count - len(sockets)))
     connected = time.monotonic() - started
     idle = server.rss_kib()
+    each = (idle - base) / count
+    if is_troupe(server.binary) and not os.environ.get("WIRE_SANITIZED"):
+        assert each < KIB_PER_CONNECTION, f"{each} KiB for each idle connection"
     assert server.json("/varz")["connections"] == count
     pages = {page: page_seconds(server, page) for page in ("/connz", f"/connz?limit={count}&subs=1", "/metrics")}
 
@@ -151,7 +156,7 @@ def soak(server, count):
     left = server.json("/subsz?subs=1&limit=5&test=all")["total"]
     assert left == 0, f"{left} subscriptions left behind"
     return {"connections": count, "connect_seconds": round(connected, 2), "fanout_seconds": latencies,
-            "rss_start_kib": base, "rss_idle_kib": idle, "idle_kib_per_connection": round((idle - base) / count, 2),
+            "rss_start_kib": base, "rss_idle_kib": idle, "idle_kib_per_connection": round(each, 2),
             "page_seconds": pages, "rss_after_close_kib": server.rss_kib()}
 
 

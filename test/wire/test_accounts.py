@@ -60,6 +60,28 @@ class Base(WireCase):
         return json.loads(lines[0].split(":", 1)[1])
 
 
+class SecondLogin(Base):
+    config = TREE
+    monitor = True
+
+    def test_subscriptions_do_not_come_along(self):
+        """A further CONNECT is a login anew, into the same account or another: what was subscribed before is gone."""
+        for then in ("d", "a"):
+            with self.subTest(then=then):
+                c, in_a, in_then = self.user("a"), self.user("a"), self.user(then)
+                c.send("SUB x 1\r\nSUB y q 2\r\n").fence()
+                in_a.send(pub("x", "1")).fence()
+                c.expect(msg("x", 1, "1"))
+                c.send(connect_line(user=then, **{"pass": "p"})).fence()
+                in_a.send(pub("x", "2") + pub("y", "2")).fence()
+                c.fence()
+                entry, = self.server.json(f"/connz?cid={c.info['client_id']}&auth=1&subs=1")["connections"]
+                self.assertEqual((entry["account"], entry["subscriptions"]), (then.upper(), 0))
+                c.send("SUB x 1\r\n").fence()  # the sid is free
+                in_then.send(pub("x", "3")).fence()
+                c.expect(msg("x", 1, "3")).fence()
+
+
 class Isolation(Base):
     config = TREE
 

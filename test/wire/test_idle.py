@@ -1,9 +1,34 @@
 """Clients that do nothing useful: silent, half-open, unfinished, reconnecting; all bounded and harmless."""
 
+import os
+import threading
+import time
 import unittest
 
 from harness import RawClient, WireCase, msg, pub, wait_until
 from harness.kernel import wait_consumed
+
+
+def processor_nanoseconds(pid):
+    """What all threads have used."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
+            total += int(f.read().split()[0])
+    return total
+
+
+class Processor(WireCase):
+    @unittest.skipIf(os.environ.get("WIRE_SANITIZED"), "a sanitizer works in the background")
+    def test_without_traffic_it_uses_next_to_none(self):
+        """Less than 0.5% of a core, with clients that are connected and silent."""
+        clients = [self.client(auto_pong=False) for _ in range(50)]
+        for c in clients:
+            c.expect("PING\r\n").send("PONG\r\nPING\r\n").expect("PONG\r\n")  # there is no other for two minutes
+        before, began = processor_nanoseconds(self.server.pid), time.monotonic()
+        threading.Event().wait(3)  # what is measured
+        used = processor_nanoseconds(self.server.pid) - before
+        self.assertLess(used, 0.005 * 1e9 * (time.monotonic() - began))
 
 
 class Idle(WireCase):

@@ -4,11 +4,13 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
+import tempfile
 import unittest
 
-from harness import RawClient, Server, WireCase, connect_line, free_port, msg, pub, run_binary, wait_until
+from harness import RawClient, Server, WireCase, connect_line, free_port, msg, pub, run_binary, server_binary, wait_until
 
 
 class Start(WireCase):
@@ -24,6 +26,16 @@ class Start(WireCase):
         with open(server.ports_path(), "rb") as f:
             self.assertEqual(f.read(), json.dumps(server.ports, separators=(",", ":")).encode())
         self.client(server).fence()
+
+    def test_by_a_link_called_nats_server(self):
+        """Tools that start one look for files of that name, and read the first line of its version."""
+        folder = tempfile.mkdtemp(prefix="wire-link-")
+        self.addCleanup(shutil.rmtree, folder)
+        link = os.path.join(folder, "nats-server")
+        os.symlink(server_binary(), link)
+        self.assertRegex(run_binary("-v", binary=link).stdout, rb"^nats-server: v2\.\d+\.\d+\n")
+        server = self.start(binary=link)
+        self.assertEqual(os.path.basename(server.ports_path()), f"nats-server_{server.pid}.ports")
 
     def test_ports_file_from_config_and_all_interfaces(self):
         server = self.start(host="0.0.0.0")
@@ -274,6 +286,14 @@ class LameDuck(WireCase):
         self.assertIn("[INF] Entering lame duck mode, stop accepting new clients\n", log)
         self.assertIn("[INF] Closing existing clients\n", log)
         self.assertIn("[INF] Initiating Shutdown...\n", log)
+
+    def test_interrupt_ends_it_at_once(self):
+        server, *clients = self.enter(lambda s: s.signal(signal.SIGUSR2))
+        server.signal(signal.SIGINT)
+        for c in clients:
+            c.wait_closed()
+        self.assertEqual(server.wait_exit(), 0)
+        self.assertNotIn("Closing existing clients", server.log())
 
     def test_by_flag(self):
         def by_flag(server):

@@ -65,6 +65,12 @@ class AccountLimits(WireCase):
                 c.send(login + pub("foo", "x" * 100) + pub("foo", "x" * 101))
                 c.expect_closed(("" if login else "+OK\r\n") + PAYLOAD)
 
+    def test_payload_is_told_after_the_login(self):
+        c = self.raw()
+        c.read_info()
+        c.send(connect_line(user="g", protocol=1, **{"pass": "p"}) + b"PING\r\n").expect("PONG\r\n")
+        self.assertEqual(c.read_info()["max_payload"], 100)
+
 
 class SmallLimits(WireCase):
     config = "max_payload: 100\nmax_control_line: 64\nmax_subscriptions: 3\nmax_sub_tokens: 3\n"

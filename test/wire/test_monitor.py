@@ -326,6 +326,16 @@ class Connz(WireCase):
         self.assertEqual([e["cid"] for e in page["connections"]], every[2:5])
         self.assertEqual((page["num_connections"], page["total"], page["offset"], page["limit"]), (3, len(every), 2, 3))
 
+    def test_closed_by_the_clients_side(self):
+        for reason, end in (("Parse Error", lambda c: c.send("-ERR 'x'\r\n")), ("Read Error", lambda c: c.reset()),
+                            ("Client Closed", lambda c: c.send("PUB part 10\r\nha").close())):
+            with self.subTest(reason=reason):
+                c = self.client()
+                end(c)
+                query = f"/connz?state=closed&cid={c.info['client_id']}"
+                closed, = wait_until(lambda q=query: self.server.json(q)["connections"], "the closed entry")
+                self.assertEqual(closed["reason"], reason)
+
     def test_closed_reasons(self):
         reasons = {"Protocol Violation": "BAD\r\n", "Maximum Message Payload Exceeded": "PUB foo 2000000\r\n",
                    "Maximum Control Line Exceeded": "SUB " + "x" * 5000, "Parse Error": "-ERR x\r\n",

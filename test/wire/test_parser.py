@@ -121,7 +121,7 @@ class Hostile(WireCase):
 
     def test_closed_with_unknown_operation(self):
         for data in [
-            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"POST /x HTTP/1.0\r\n\r\n", b"HELO there\r\n", b"\x00" * 10, b"\x00",
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"POST /x HTTP/1.0\r\n\r\n", b"GET /varz HTTP/1.1\r\n", b"\x00" * 10, b"\x00",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), b"\xff\xfe\xfd", b"\r\n", b"\n", b" PING\r\n",
             b"MSG foo 1 2\r\nxx\r\n", b"RMSG $G foo 2\r\nxx\r\n", b"LMSG foo 2\r\nxx\r\n", b"RS+ $G foo\r\n",
             b"RS- $G foo\r\n", b"LS+ foo\r\n", b"LS- foo\r\n", b"A+ x\r\n", b"A- x\r\n", b"rs+ $G foo\r\n",
@@ -155,6 +155,16 @@ class Hostile(WireCase):
         ]:
             with self.subTest(data=data[:60]):
                 self.answer(HEADERS, data).expect_closed()
+
+    def test_log_shows_what_it_was(self):
+        self.answer(PLAIN, b"GET /varz HTTP/1.1\r\n").wait_closed()
+        self.server.wait_log("Client parser ERROR")
+        self.assertRegex(self.server.log(), r"""Client parser ERROR.*: proto='"GET /varz .*"\.\.\.'""")
+
+    def test_error_of_a_client_ends_it_and_is_logged(self):
+        c = self.answer(PLAIN, b"-ERR 'I am lost'\r\n")
+        c.wait_closed()
+        self.server.wait_log("Client Error 'I am lost'")
 
     def test_info_that_is_no_json_object(self):
         for data in (b"INFO x\r\n", b"INFO\r\n", b"INFO []\r\n"):

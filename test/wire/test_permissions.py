@@ -90,6 +90,15 @@ class Permissions(WireCase):
         p.send(pub("s.no", "x") + pub("s.yes", "y")).fence()
         self.assertEqual(sorted(c.read_to_fence()), [msg("s.yes", 1, "y"), msg("s.yes", 2, "y")])
 
+    def test_queue_member_that_may_not_have_it_is_passed_over(self):
+        """The group's messages go to those who may read them, none is lost on the other."""
+        denied, other, p = self.user("u"), self.user("all"), self.user("all")
+        for c in (denied, other):
+            c.send("SUB s.> grp 1\r\n").fence()
+        p.send(pub("s.no", "x") * 50).fence()
+        self.assertEqual(other.read_to_fence(), [msg("s.no", 1, "x")] * 50)
+        denied.fence()
+
     def test_allowed_responses(self):
         responder, asker = self.user("r"), self.user("all")
         responder.send(pub("inb", "unasked")).expect(publish_error("inb"))
