@@ -31,6 +31,7 @@ struct engine {
     if (!ssl || !in || !out) throw std::bad_alloc();
     SSL_set_bio(ssl, in, out);
     SSL_set_accept_state(ssl);
+    keep_verdict_in(ssl, &verdict);
   }
   ~engine() { SSL_free(ssl); }
   engine(const engine&) = delete;
@@ -42,12 +43,16 @@ struct engine {
     state = done == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl, done);
     ERR_clear_error();
   }
-  SSL* release() { return std::exchange(ssl, nullptr); }
+  SSL* release() {
+    keep_verdict_in(ssl, nullptr);
+    return std::exchange(ssl, nullptr);
+  }
 
   SSL* ssl;
   BIO* in;   // ssl owns both
   BIO* out;
   int state = SSL_ERROR_WANT_READ;
+  peer_verdict_ptr verdict;  // of the last step
 };
 
 } // namespace
@@ -119,6 +124,8 @@ private:
   }
 
   void stepped() {
+    if (auto verdict = std::exchange(engine_->verdict, nullptr); verdict && owner_.heard_)
+      owner_.heard_(std::move(verdict));
     if (ended_) return;
     answer_.resize(BIO_pending(engine_->out));
     if (answer_.empty()) return go_on();
@@ -149,8 +156,8 @@ private:
   bool ended_ = false;
 };
 
-judged_handshakes::judged_handshakes(asio::io_context& context, size_t most, taker done)
-    : most_(most), done_(std::move(done)), gate_(std::make_shared<gate>()) {
+judged_handshakes::judged_handshakes(asio::io_context& context, size_t most, taker done, verdict_taker heard)
+    : most_(most), done_(std::move(done)), heard_(std::move(heard)), gate_(std::make_shared<gate>()) {
   gate_->context = &context;
 }
 

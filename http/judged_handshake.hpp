@@ -25,10 +25,11 @@ using tls_stream = boost::asio::ssl::stream<boost::beast::tcp_stream>;
 class judged_handshakes {
 public:
   using taker = std::function<void(tls_stream, tls_context_ptr)>;
+  using verdict_taker = std::function<void(peer_verdict_ptr)>;
 
-  /// `done` gets each connection whose handshake has succeeded. At most `most` are under way: the
-  /// oldest makes room.
-  judged_handshakes(boost::asio::io_context& context, size_t most, taker done);
+  /// `done` gets each connection whose handshake has succeeded, `heard` (if there is one) what was found about its
+  /// client, or one that is refused. At most `most` are under way: the oldest makes room.
+  judged_handshakes(boost::asio::io_context& context, size_t most, taker done, verdict_taker heard);
   ~judged_handshakes();
   judged_handshakes(const judged_handshakes&) = delete;
   judged_handshakes& operator=(const judged_handshakes&) = delete;
@@ -43,6 +44,7 @@ private:
 
   const size_t most_;
   const taker done_;
+  const verdict_taker heard_;
   const std::shared_ptr<gate> gate_;
   handshake_list under_way_;
 };

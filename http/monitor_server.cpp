@@ -218,7 +218,8 @@ struct monitor_server::impl {
                [this](tls_stream stream, tls_context_ptr tls) {
                  std::make_shared<session<tls_stream>>(std::move(stream), answer, config, sessions, std::move(tls))
                    ->run();
-               }),
+               },
+               config.on_verdict),
         acceptor(context),
         retry(context) {}
 

@@ -26,6 +26,7 @@ struct monitor_config {
   std::string base_path;
   std::function<tls_context_ptr()> tls; // asked for each connection; none: plain HTTP
   std::function<void(const std::string& why)> on_failure = {}; // a request threw, and was ended
+  std::function<void(peer_verdict_ptr)> on_verdict = {}; // a client's certificate was asked about
   std::chrono::milliseconds request_timeout{5000}; // from connect, or the last answer, see below
   std::chrono::milliseconds idle_timeout{60000};   // between requests of one connection
   std::chrono::milliseconds write_timeout{30000};

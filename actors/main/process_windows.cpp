@@ -35,6 +35,9 @@ http::monitor_config process_windows::monitor_config_of(const config::server_opt
   mc.on_failure = [bridge = &bridge_](const std::string& why) { bridge->note_failure(why); };
   if (o.https_port != 0)
     mc.tls = [this] { return node_.context().policy()->monitor_tls; };
+  mc.on_verdict = [this](peer_verdict_ptr verdict) {
+    if (session_events* events = node_.context().events.get()) events->peer_judged_elsewhere(std::move(verdict));
+  };
   return mc;
 }
 

@@ -55,6 +55,6 @@ void judge_peers(SSL_CTX* ctx, const tls_context& tls) {
   SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 }
 
-void keep_verdict_in(SSL* ssl, peer_verdict_ptr& to) { SSL_set_ex_data(ssl, verdict_index(), &to); }
+void keep_verdict_in(SSL* ssl, peer_verdict_ptr* to) { SSL_set_ex_data(ssl, verdict_index(), to); }
 
 } // namespace troupe

@@ -48,7 +48,7 @@ class tls_context;
 /// Handshakes under `tls` succeed only with a verdict that is good; `tls` outlives them. Without a
 /// verifier nobody is let in.
 void judge_peers(SSL_CTX* ctx, const tls_context& tls);
-/// Where the verdict of this handshake is put.
-void keep_verdict_in(SSL* ssl, peer_verdict_ptr& to);
+/// Where the verdict of this handshake is put; nullptr: nowhere any more.
+void keep_verdict_in(SSL* ssl, peer_verdict_ptr* to);
 
 } // namespace troupe

@@ -153,7 +153,7 @@ struct engine {
     BIO* bio = make_bio(input);
     SSL_set_bio(ssl, bio, bio);
     SSL_set_accept_state(ssl);
-    if (tls->judges_peers()) keep_verdict_in(ssl, verdict);
+    if (tls->judges_peers()) keep_verdict_in(ssl, &verdict);
   }
   engine(const engine&) = delete;
   engine& operator=(const engine&) = delete;

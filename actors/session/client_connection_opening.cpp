@@ -191,9 +191,7 @@ bool client_connection::begin_stages() {
 void client_connection::tell_of_peer() {
   const peer_verdict_ptr verdict = transport_->take_peer_verdict();
   session_events* events = hub_.node().events.get();
-  if (!verdict || !events) return;
-  if (verdict->bad_link) events->peer_link_invalid(*verdict);
-  if (!verdict->good) events->peer_rejected(*verdict);
+  if (verdict && events) events->peer_judged(*verdict);
 }
 
 /// After a reload: whether the key of its certificate is still among those allowed.

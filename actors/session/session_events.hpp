@@ -26,6 +26,13 @@ public:
   virtual void peer_link_invalid(const peer_verdict& verdict) = 0;
   /// A client's handshake was refused for that.
   virtual void peer_rejected(const peer_verdict& verdict) = 0;
+  /// Tells what there is to tell of a verdict.
+  void peer_judged(const peer_verdict& verdict) {
+    if (verdict.bad_link) peer_link_invalid(verdict);
+    if (!verdict.good) peer_rejected(verdict);
+  }
+  /// Any thread: what was found about a client that is none of the hubs'.
+  virtual void peer_judged_elsewhere(peer_verdict_ptr verdict) = 0;
   /// An account has a connection more or less.
   virtual void account_changed(routing::account& account) = 0;
 };

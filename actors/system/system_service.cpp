@@ -216,6 +216,13 @@ void system_service::peer_rejected(const peer_verdict& verdict) {
   publish_here(*account_, subject, peer_rejected_json(card(), mark(), new_event(), verdict));
 }
 
+void system_service::peer_judged_elsewhere(peer_verdict_ptr verdict) {
+  routing::run_on(client_.handle,
+                  [self = shared_from_this(), verdict = std::move(verdict)](routing::internal_client&) {
+                    self->peer_judged(*verdict);
+                  });
+}
+
 void system_service::account_changed(routing::account& account) {
   // As the NATS server: the global account's connections are nobody's bill.
   if (silent_ || account.name() == routing::global_account) return;

@@ -104,6 +104,7 @@ public:
                routing::account& account) override;
   void peer_link_invalid(const peer_verdict& verdict) override;
   void peer_rejected(const peer_verdict& verdict) override;
+  void peer_judged_elsewhere(peer_verdict_ptr verdict) override;
   void account_changed(routing::account& account) override;
   // turn_hook
   void at_turn_end() override;

@@ -8,7 +8,7 @@ import ssl
 import threading
 import unittest
 
-from harness import WireCase, run_binary, wait_until
+from harness import WireCase, connect_line, run_binary, wait_until
 from harness.certificates import client_context
 from harness.ocsp import REVOKED, Responder, serial_of, stapled
 from harness.tls_case import CA, SERVER, tls
@@ -94,8 +94,8 @@ class Ocsp(WireCase):
         server = self.start(config=config)
         self.assertEqual(stapled(server.monitor_port, CA), "")
 
-    def asking(self):
-        return self.start(config=self.HTTPS + tls(f'ca_file: "{CA.file}"', "verify: true, timeout: 5",
+    def asking(self, more=""):
+        return self.start(config=more + self.HTTPS + tls(f'ca_file: "{CA.file}"', "verify: true, timeout: 5",
                                                   "ocsp_peer: { verify: true, ca_timeout: 3 }"))
 
     def client(self, responder, name):
@@ -120,6 +120,31 @@ class Ocsp(WireCase):
                 for certificate in (None, revoked):
                     with self.assertRaises(OSError):
                         self.get(server, certificate, version=version)
+
+    def test_the_system_account_hears_of_it(self):
+        responder = self.responder()
+        server = self.asking("""accounts { SYS { users: [{user: sys, password: s3cr3t}] }, A { users: [{user: a, password: b}] } }
+            system_account: SYS\n""")
+        listener = self.raw(server)
+        listener.read_info()
+        listener.start_tls(client_context(CA, self.client(responder, "listener")))
+        listener.send(connect_line(user="sys", **{"pass": "s3cr3t"}) + b"SUB $SYS.SERVER.*.OCSP.PEER.> 1\r\n").fence()
+        self.assertEqual(self.get(server, self.client(responder, "good")), 200)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            revoked = self.client(responder, f"revoked{version.value}")
+            responder.status[serial_of(revoked)] = REVOKED
+            with self.assertRaises(OSError):
+                self.get(server, revoked, version=version)
+            got = {}
+            while len(got) < 2:
+                event = json.loads(listener.read_op().partition(b"\r\n")[2])
+                got[event["type"].rpartition(".")[2]] = event
+            for event in got.values():
+                self.assertIn(f"revoked{version.value}", event["peer"]["subject"])
+            self.assertEqual(got["ocsp_peer_link_invalid"]["reason"], "Invalid OCSP response status: revoked")
+            self.assertEqual(got["ocsp_peer_reject"]["kind"], "Client")
+            self.assertEqual(got["ocsp_peer_reject"]["reason"], "client not OCSP valid")
+        listener.fence()
 
     def test_a_slow_responder_holds_up_nobody_else(self):
         slow, quick, server = self.responder(), self.responder(), self.asking()
