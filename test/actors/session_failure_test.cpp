@@ -25,6 +25,7 @@ struct brittle_events final : session_events {
   }
   void peer_link_invalid(const peer_verdict&) override {}
   void peer_rejected(const peer_verdict&) override {}
+  void peer_judged_elsewhere(peer_verdict_ptr) override {}
   void account_changed(routing::account&) override { maybe(at_change); }
   void maybe(bool now) {
     if (!now) return;
