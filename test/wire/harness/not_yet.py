@@ -67,6 +67,8 @@ def unknown(suite, entries, modules):
 
 
 def say(result, entries):
-    """Prints what was expected to fail, and what should not have been listed."""
+    """Prints what was not run and why (deploy/test shows it), and what should not have been listed."""
+    for reason in sorted({reason for _, reason in result.skipped}):
+        print(f"skipped: {reason} ({sum(r == reason for _, r in result.skipped)} of {result.testsRun})", flush=True)
     for test in result.unexpectedSuccesses:
         print(f"PASSES NOW: {test.id()}\n  It is in not_yet.txt ({entries[test.id()].reason}): remove its line.", flush=True)
