@@ -78,4 +78,7 @@ private:
   std::string_view name_;
 };
 
+/// A leaf node's remote as messages name it, without secrets; URLs without a port get this one, 0: none.
+std::string shown_leaf_remote(const block_view& remote, int default_port);
+
 } // namespace troupe::config

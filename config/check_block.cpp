@@ -4,10 +4,11 @@
 #include <array>
 #include <charconv>
 
+#include "config/block_view.hpp"
 #include "config/duration.hpp"
 #include "config/load_context.hpp"
-#include "protocol/service_url.hpp"
 #include "protocol/auth/nkey.hpp"
+#include "protocol/service_url.hpp"
 #include "protocol/subject/subject.hpp"
 
 namespace troupe::config {
@@ -214,6 +215,26 @@ void users(load_context& ctx, const std::string&, const value& v) {
     if (!one.get<map>()) ctx.error(one, "Expected user entry to be a map/struct, got " + show(one));
 }
 
+/// A user's subscriptions may name a queue group, what routes export may not.
+void route_permissions(load_context& ctx, const value& at, const value& v) {
+  const block_view perms(&v, "permissions");
+  const block_view lists = perms.block("subscribe", "subject_permission");
+  std::vector<std::string> allowed = perms.texts("subscribe");
+  if (allowed.empty()) allowed = lists.texts("allow");
+  for (const auto& [name, subjects] : {std::pair{"allow", allowed}, {"deny", lists.texts("deny")}})
+    for (const std::string& subject : subjects)
+      if (subject.find(' ') != std::string::npos)
+        return ctx.error(at, std::string("cluster export ") + name + ": subject " + go_quote(subject)
+                               + " is not a valid subject");
+}
+void cluster_permissions(load_context& ctx, const std::string&, const value& v) {
+  if (const value* responses = block_view(&v, "permissions").at("allow_responses")) {
+    auto wanted = responses->get<bool>();
+    if (!wanted || *wanted) return ctx.error(v, "Cluster permissions do not support dynamic responses");
+  }
+  route_permissions(ctx, v, v);
+}
+
 /// Of routes and gateways: one user, and nothing else.
 void route_authorization(load_context& ctx, const value& v, const std::string& whose) {
   auto m = ctx.block(v);
@@ -228,9 +249,11 @@ void route_authorization(load_context& ctx, const value& v, const std::string& w
       ctx.error(v, whose + " authorization does not support tokens");
     if (row->name() == "auth_callout")
       ctx.error(v, whose + " authorization does not support callouts");
-    if (row->name() == "permissions" && whose == "Cluster")
+    if (row->name() == "permissions" && whose == "Cluster") {
+      route_permissions(ctx, v, field);
       ctx.warn(v, "authorization",
                "setting \"permissions\" within cluster authorization block is deprecated");
+    }
   }
 }
 void cluster_authorization(load_context& ctx, const std::string&, const value& v) {
@@ -332,6 +355,7 @@ constexpr rule rules[] = {
   {"account", "jetstream", enabled_or_map},
   {"cluster", "name", cluster_name},
   {"cluster", "authorization", cluster_authorization},
+  {"cluster", "permissions", cluster_permissions},
   {"cluster", "routes", urls<route>},
   {"cluster", "accounts", account_names},
   {"gateway", "name", gateway_name},

@@ -18,11 +18,20 @@ std::string proxy_fault(const block_view& remote) {
     const bool used = !user.empty() || !password.empty() || proxy.duration("timeout") != 0s || proxy.has("tls");
     return used ? "proxy URL must be specified when other proxy options are set" : "";
   }
-  const std::string scheme = url.find("://") == std::string::npos ? "" : lower(url.substr(0, url.find("://")));
+  if (const auto fault = find_url_fault(url)) {
+    // With a user the words may tell a part of its password.
+    const size_t at = url.rfind('@');
+    const bool secret = at != std::string::npos;
+    std::string text = "invalid proxy URL: parse " + go_quote(secret ? "[REDACTED]" + url.substr(at) : url);
+    if (secret) return text;
+    text += ": " + std::string(fault->before);
+    if (!fault->piece.empty()) text += go_quote(fault->piece);
+    return text += fault->after;
+  }
+  const std::string scheme = url_scheme(url);
   if (scheme != "http" && scheme != "https")
     return "proxy URL scheme must be http or https, got: " + scheme;
-  const std::string host = url.substr(scheme.size() + 3);
-  if (host.empty() || host.find_first_of("/?#") == 0) return "proxy URL must specify a host";
+  if (!has_url_host(url)) return "proxy URL must specify a host";
   if (proxy.has("tls") && scheme != "https")
     return "proxy TLS configuration requires an https proxy URL, got: " + scheme;
   if (proxy.duration("timeout") < 0s) return "proxy timeout must be >= 0";
@@ -36,23 +45,27 @@ std::string proxy_fault(const block_view& remote) {
   return {};
 }
 
-/// What makes one remote another than the next; `shown`: without secrets.
-std::string name_of(const block_view& remote, bool shown) {
+} // namespace
+
+namespace {
+
+/// What makes one remote another than the next; `url_text(url)` is how a URL stands in it.
+template <class F>
+std::string remote_text(const block_view& remote, const char* hidden_seed, F&& url_text) {
   std::string out = "urls=[";
-  bool first = true;
-  for (const std::string& url : remote.texts("url")) {
-    out += (first ? "" : " ") + go_quote(shown ? shown_url(url, 0) : url);
-    first = false;
-  }
+  for (const std::string& url : remote.texts("url")) out += (out.back() == '[' ? "" : " ") + go_quote(url_text(url));
   const std::string account = remote.text("account");
   out += "], account=" + go_quote(account.empty() ? global_account : account);
   if (auto file = remote.text("credentials"); !file.empty()) return out + ", credentials=" + go_quote(file);
-  if (auto seed = remote.text("nkey"); !seed.empty())
-    return out + ", nkey=" + go_quote(shown ? "[REDACTED]" : seed);
+  if (auto seed = remote.text("nkey"); !seed.empty()) return out + ", nkey=" + go_quote(hidden_seed ? hidden_seed : seed);
   return out;
 }
 
 } // namespace
+
+std::string shown_leaf_remote(const block_view& remote, int default_port) {
+  return remote_text(remote, "[REDACTED]", [&](const std::string& url) { return shown_url(url, default_port); });
+}
 
 void check_leaf_authorization(load_context& ctx, const std::string&, const value& v) {
   if (!ctx.block(v)) return;
@@ -84,8 +97,8 @@ void check_leaf_remotes(load_context& ctx, const std::string&, const value& v) {
       ctx.error(*remote.at("proxy"), std::move(fault));
       continue;
     }
-    if (!names.insert(name_of(remote, false)).second)
-      ctx.error(one, "duplicate remote " + name_of(remote, true));
+    if (!names.insert(remote_text(remote, nullptr, [](auto& url) { return url; })).second)
+      ctx.error(one, "duplicate remote " + shown_leaf_remote(remote, 0));
   }
 }
 

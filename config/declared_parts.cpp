@@ -9,7 +9,7 @@ namespace {
 declared_gateway read_gateway(const block_view& block) {
   declared_gateway out{block.text("name"), block.port(), {}};
   for (const block_view& one : block.blocks("gateways", "remote_gateway")) {
-    declared_remote remote{one.text("name"), one.texts("urls"), {}, {}};
+    declared_remote remote{one.text("name"), one.texts("urls"), {}, {}, {}, {}, {}};
     if (one.has("url")) remote.urls.push_back(one.text("url"));
     out.gateways.push_back(std::move(remote));
   }
@@ -22,7 +22,8 @@ declared_leafnodes read_leafnodes(const block_view& block) {
   for (const block_view& user : auth.blocks("users", "leaf_user"))
     out.user_accounts.push_back(user.text("account"));
   for (const block_view& one : block.blocks("remotes", "remote_leaf"))
-    out.remotes.push_back({{}, one.texts("url"), one.text("account"), one.compression()});
+    out.remotes.push_back({{}, one.texts("url"), one.text("account"), one.compression(),
+                           shown_leaf_remote(one, leafnode_port), one.texts("deny_imports"), one.texts("deny_exports")});
   return out;
 }
 

@@ -10,6 +10,8 @@
 
 namespace troupe::config {
 
+inline constexpr int leafnode_port = 7422; // of URLs without one
+
 struct compression_wish {
   std::string mode; // as written, "on" or "off" for a bool; empty: nothing is said
   std::vector<std::chrono::nanoseconds> round_trips;
@@ -28,8 +30,11 @@ struct declared_cluster {
 struct declared_remote {
   std::string name;               // of a gateway
   std::vector<std::string> urls;
-  std::string account;            // of a leaf node's remote
+  // Of a leaf node's remote.
+  std::string account;
   compression_wish compression;
+  std::string shown;  // what tells it from others, without secrets
+  std::vector<std::string> deny_imports, deny_exports;
   bool operator==(const declared_remote&) const = default;
 };
 

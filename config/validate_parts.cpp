@@ -5,6 +5,7 @@
 #include "protocol/service_url.hpp"
 #include "protocol/auth/nkey.hpp"
 #include "protocol/client/go_quote.hpp"
+#include "protocol/subject/account_functions.hpp"
 #include "protocol/subject/subject.hpp"
 
 #include <algorithm>
@@ -14,8 +15,6 @@
 namespace troupe::config {
 
 namespace {
-
-constexpr int leafnode_port = 7422;
 
 troupe::error bad(std::string text) { return {errc::malformed, std::move(text)}; }
 
@@ -110,8 +109,24 @@ result<void> check_remote(const declared_remote& remote) {
   return check_compression(wish, "s2_auto");
 }
 
+/// Functions in what is denied, as far as they are known before there is a connection.
+result<void> check_denied(const declared_remote& remote, const char* option, const std::vector<std::string>& subjects) {
+  const account_names names{.account = remote.account.empty() ? global_account : remote.account.c_str(),
+                            .remote_later = true};
+  std::string faults;
+  for (const std::string& subject : subjects)
+    if (auto filled = fill_account_functions(subject.substr(0, subject.find(' ')), names); !filled)
+      faults += (faults.empty() ? "" : "\n") + ("permission subject " + go_quote(subject) + ": " + filled.error().context);
+  if (faults.empty()) return {};
+  return bad("invalid " + std::string(option) + " for remote " + remote.shown + ": " + faults);
+}
+
 result<void> check_leafnodes(const server_options& o) {
   const declared_leafnodes& leaf = o.declared.leafnodes;
+  for (auto& remote : leaf.remotes) {
+    if (auto ok = check_denied(remote, "deny_imports", remote.deny_imports); !ok) return ok;
+    if (auto ok = check_denied(remote, "deny_exports", remote.deny_exports); !ok) return ok;
+  }
   if (auto ok = check_leaf_accounts(o); !ok) return ok;
   compression_wish wish = leaf.compression;
   if (wish.mode.empty() && leaf.port != 0) wish.mode = "s2_auto";

@@ -82,6 +82,7 @@ result<std::string> filled(std::string_view token, const account_names& names) {
   std::string_view account;
   if (found->what == function::own) account = names.account;
   if (found->what == function::exporter) account = names.exporter;
+  if (found->what == function::leaf_remote && names.remote_later) return std::string(token);
   if (account.empty()) return bad("function is not available in this context", token);
   return account_hash(account);
 }
