@@ -216,16 +216,19 @@ void users(load_context& ctx, const std::string&, const value& v) {
 }
 
 /// A user's subscriptions may name a queue group, what routes export may not.
-void route_permissions(load_context& ctx, const value& at, const value& v) {
+bool route_permissions(load_context& ctx, const value& at, const value& v) {
   const block_view perms(&v, "permissions");
   const block_view lists = perms.block("subscribe", "subject_permission");
   std::vector<std::string> allowed = perms.texts("subscribe");
   if (allowed.empty()) allowed = lists.texts("allow");
   for (const auto& [name, subjects] : {std::pair{"allow", allowed}, {"deny", lists.texts("deny")}})
     for (const std::string& subject : subjects)
-      if (subject.find(' ') != std::string::npos)
-        return ctx.error(at, std::string("cluster export ") + name + ": subject " + go_quote(subject)
-                               + " is not a valid subject");
+      if (subject.find_first_of(" \t\n\v\f\r") != std::string::npos) {
+        ctx.error(at, std::string("cluster export ") + name + ": subject " + go_quote(subject)
+                        + " is not a valid subject");
+        return false;
+      }
+  return true;
 }
 void cluster_permissions(load_context& ctx, const std::string&, const value& v) {
   if (const value* responses = block_view(&v, "permissions").at("allow_responses")) {
@@ -249,11 +252,9 @@ void route_authorization(load_context& ctx, const value& v, const std::string& w
       ctx.error(v, whose + " authorization does not support tokens");
     if (row->name() == "auth_callout")
       ctx.error(v, whose + " authorization does not support callouts");
-    if (row->name() == "permissions" && whose == "Cluster") {
-      route_permissions(ctx, v, field);
+    if (row->name() == "permissions" && whose == "Cluster" && route_permissions(ctx, v, field))
       ctx.warn(v, "authorization",
                "setting \"permissions\" within cluster authorization block is deprecated");
-    }
   }
 }
 void cluster_authorization(load_context& ctx, const std::string&, const value& v) {
@@ -443,8 +444,13 @@ void check_texts(load_context& ctx, const value& v) {
 
 void check_field(load_context& ctx, const option_row& row, const std::string& key, const value& v) {
   if (row.nested == "tls" && v.get<map>()) return void(load_tls(ctx, v));
-  if (row.nested == "permissions") return void(load_permissions(ctx, v));
-  if (auto check = rule_of(row)) check(ctx, key, v);
+  const checker check = rule_of(row);
+  if (row.nested == "permissions") {
+    load_permissions(ctx, v);
+    if (check) check(ctx, key, v);
+    return;
+  }
+  if (check) check(ctx, key, v);
   else check_type(ctx, row, v);
   check_block(ctx, v, row.nested);
 }
