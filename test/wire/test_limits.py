@@ -2,13 +2,28 @@
 
 import unittest
 
-from harness import RawClient, WireCase, connect_line, hpub, msg, pub, wait_until
+from harness import RawClient, WireCase, connect_line, hpub, msg, pub, server_binary, wait_until
 from harness.kernel import wait_consumed
+from harness.server import is_troupe
 
 CONTROL_LINE = "-ERR 'maximum control line exceeded'\r\n"
 PAYLOAD = "-ERR 'Maximum Payload Violation'\r\n"
 SUBSCRIPTIONS = "-ERR 'maximum subscriptions exceeded'\r\n"
 CONNECTIONS = "-ERR 'maximum connections exceeded'\r\n"
+
+
+@unittest.skipUnless(is_troupe(server_binary()), "the Go server closes every client")
+class Negative(WireCase):
+    """What would shut everybody out means that there is no such limit."""
+
+    serve = False
+
+    def test_everybody_is_served(self):
+        for line in ("max_control_line: -1", 'write_deadline: "-1s"', "authorization { user: a, password: b, timeout: -1 }"):
+            with self.subTest(line=line):
+                server = self.start(config=line + "\n")
+                c = self.client(server, user="a", **{"pass": "b"})
+                c.send("SUB a 1\r\n" + "PUB a 1\r\nx\r\n").expect(msg("a", 1, "x")).fence()
 
 
 class DefaultLimits(WireCase):
