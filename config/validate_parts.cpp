@@ -2,9 +2,9 @@
 // are the NATS server's.
 #include "config/duration.hpp"
 #include "config/load.hpp"
-#include "protocol/service_url.hpp"
 #include "protocol/auth/nkey.hpp"
 #include "protocol/client/go_quote.hpp"
+#include "protocol/service_url.hpp"
 #include "protocol/subject/account_functions.hpp"
 #include "protocol/subject/subject.hpp"
 

@@ -23,17 +23,6 @@ void list(json_writer& w, std::string_view name, const List& items, F&& write_on
   w.end_array();
 }
 
-void write_data(json_writer& w, const claims_data& d) {
-  w.member_if("aud", d.audience);
-  w.member_if("exp", d.expires);
-  w.member_if("jti", d.id);
-  w.member_if("iat", d.issued_at);
-  w.member_if("iss", d.issuer);
-  w.member_if("name", d.name);
-  w.member_if("nbf", d.not_before);
-  w.member_if("sub", d.subject);
-}
-
 void write_generic(json_writer& w, const char* type, const claim_strings& tags, int64_t version) {
   w.member_if("tags", tags);
   w.member("type", type);
@@ -206,9 +195,20 @@ void write_rules(json_writer& w, const account_claims& a) {
 
 } // namespace
 
+void write_members(json_writer& w, const claims_data& d) {
+  w.member_if("aud", d.audience);
+  w.member_if("exp", d.expires);
+  w.member_if("jti", d.id);
+  w.member_if("iat", d.issued_at);
+  w.member_if("iss", d.issuer);
+  w.member_if("name", d.name);
+  w.member_if("nbf", d.not_before);
+  w.member_if("sub", d.subject);
+}
+
 void write_claims(json_writer& w, const account_claims& claims) {
   w.begin_object();
-  write_data(w, claims.data);
+  write_members(w, claims.data);
   object(w, "nats", [&] {
     write_rules(w, claims);
     write_generic(w, "account", claims.tags, claims.version);
@@ -220,7 +220,7 @@ void write_claims(json_writer& w, const operator_claims& claims) {
   claim_strings urls;
   for (const std::string& url : claims.service_urls) urls.push_back(shown_url(url, 0));
   w.begin_object();
-  write_data(w, claims.data);
+  write_members(w, claims.data);
   object(w, "nats", [&] {
     w.member_if("signing_keys", claims.signing_keys);
     w.member_if("account_server_url", shown_url(claims.account_server_url, 0));

@@ -11,6 +11,9 @@
 
 namespace troupe {
 
+/// Members of the object that is open: what all claims have.
+void write_members(json_writer& w, const claims_data& d);
+
 /// Each writes one object.
 void write_claims(json_writer& w, const account_claims& claims);
 void write_claims(json_writer& w, const operator_claims& claims);

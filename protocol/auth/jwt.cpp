@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "protocol/auth/claims_read.hpp"
+#include "protocol/auth/claims_write.hpp"
 #include "protocol/json/reader.hpp"
 #include "protocol/json/writer.hpp"
 
@@ -112,23 +113,12 @@ result<T> decode_as(std::string_view token, const char* otherwise) {
   return std::move(*wanted);
 }
 
-void write_data(json_writer& w, const claims_data& d) {
-  w.member_if("aud", d.audience);
-  w.member_if("exp", d.expires);
-  w.member_if("jti", d.id);
-  w.member_if("iat", d.issued_at);
-  w.member_if("iss", d.issuer);
-  w.member_if("name", d.name);
-  w.member_if("nbf", d.not_before);
-  w.member_if("sub", d.subject);
-}
-
 /// An id that only has to differ when the claims do.
 std::string id_of(const claims_data& d, std::string_view nats_json) {
   std::string text;
   json_writer w(text);
   w.begin_object();
-  write_data(w, d);
+  write_members(w, d);
   w.end_object();
   text += nats_json;
   std::array<uint8_t, crypto_hash_sha256_BYTES> hash{};
@@ -233,7 +223,7 @@ std::string encode_jwt(claims_data data, std::string_view nats_json, const nkey_
   std::string json;
   json_writer w(json);
   w.begin_object();
-  write_data(w, data);
+  write_members(w, data);
   w.key("nats");
   w.raw(nats_json);
   w.end_object();

@@ -2,31 +2,18 @@
 #include "actors/auth/auth_core.hpp"
 #include "actors/auth/permission_core.hpp"
 #include "protocol/auth/nkey.hpp"
+#include "test/actors/fixtures/logins.hpp"
 #include "test/catch.hpp"
 
 #include <sodium.h>
 
 using namespace troupe;
+using namespace troupe::test;
 
 namespace {
 
 /// Of "s3cret", at the lowest cost.
 constexpr char bcrypt_of_secret[] = "$2a$04$abcdefghijklmnopqrstuuLZYjhNQAOdpbzt4WxWlUHjv1wsyH5DG";
-
-config::user_options user(std::string name, std::string password, std::string account = {}) {
-  config::user_options u;
-  u.name = std::move(name);
-  u.password = std::move(password);
-  u.account = std::move(account);
-  return u;
-}
-
-login_request login(std::string name, std::string pass) {
-  login_request q;
-  q.who.user = std::move(name);
-  q.who.pass = std::move(pass);
-  return q;
-}
 
 auth_decision settled(auth_decision d) {
   return d.what == auth_decision::outcome::deferred ? d.work() : d;

@@ -8,9 +8,11 @@
 #include "actors/auth/auth_core.hpp"
 #include "actors/auth/secret_check.hpp"
 #include "protocol/auth/nkey.hpp"
+#include "test/actors/fixtures/logins.hpp"
 #include "test/catch.hpp"
 
 using namespace troupe;
+using namespace troupe::test;
 
 namespace {
 
@@ -36,20 +38,6 @@ outcome_of_login log_in(const authenticator& auth, const login_request& q) {
   out.in = d.what == auth_decision::outcome::accepted;
   out.why = d.why;
   return out;
-}
-
-config::user_options user(std::string name, std::string password) {
-  config::user_options u;
-  u.name = std::move(name);
-  u.password = std::move(password);
-  return u;
-}
-
-login_request login(std::string name, std::string pass) {
-  login_request q;
-  q.who.user = std::move(name);
-  q.who.pass = std::move(pass);
-  return q;
 }
 
 /// All of them fail, and cost the same.
