@@ -118,7 +118,8 @@ void write_limits(json_writer& w, const account_claim_limits& l) {
   write_jetstream(w, l.jetstream);
   if (l.jetstream_tiers.empty()) return;
   object(w, "tiered_limits", [&] {
-    for (const auto& [tier, limits] : l.jetstream_tiers) object(w, tier, [&] { write_jetstream(w, limits); });
+    for (const auto& tier : l.jetstream_tiers)
+      object(w, tier.first, [&] { write_jetstream(w, tier.second); });
   });
 }
 

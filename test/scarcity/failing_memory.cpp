@@ -41,12 +41,20 @@ void* operator new(size_t size, std::align_val_t align) {
   const auto to = static_cast<size_t>(align);
   return granted(refused() ? nullptr : std::aligned_alloc(to, (size + to - 1) / to * to));
 }
+// All of them, so that what one gives the other frees: a sanitizer has its own for those that are left out.
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return refused() ? nullptr : std::malloc(size); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return refused() ? nullptr : std::malloc(size); }
+void* operator new[](size_t size, std::align_val_t align) { return operator new(size, align); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
 void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
 void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
 void operator delete(void* p, size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t, std::align_val_t) noexcept { std::free(p); }
 
 // The linker sends the calls of calloc here (--wrap, test/CMakeLists.txt).
 extern "C" {
