@@ -37,11 +37,12 @@ class Cli(unittest.TestCase):
     def background(self, *args, server=None, subscriptions=1):
         """A command that goes on; returns once its subscriptions are on the server."""
         server = server or self.server
-        before = server.json("/subsz")["num_subscriptions"]
+        before = {c["cid"] for c in server.json("/connz")["connections"]}
         process = subprocess.Popen(self.command(server, *args), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                    env=self.env(), stdin=subprocess.DEVNULL)
         self.addCleanup(self.end, process)
-        wait_until(lambda: server.json("/subsz")["num_subscriptions"] >= before + subscriptions, "the subscription", LIMIT)
+        wait_until(lambda: any(c["cid"] not in before and c["subscriptions"] >= subscriptions
+                               for c in server.json("/connz")["connections"]), "the subscription", LIMIT)
         return process
 
     def end(self, process):
