@@ -45,10 +45,6 @@ std::string proxy_fault(const block_view& remote) {
   return {};
 }
 
-} // namespace
-
-namespace {
-
 /// What makes one remote another than the next; `url_text(url)` is how a URL stands in it.
 template <class F>
 std::string remote_text(const block_view& remote, const char* hidden_seed, F&& url_text) {

@@ -95,7 +95,7 @@ struct server_options {
   int32_t max_control_line = default_max_control_line_bytes;
   int32_t max_payload = default_max_payload_bytes;
   int64_t max_pending = default_max_pending_bytes;
-  int64_t max_connections = default_max_connections; // -1: nobody
+  int64_t max_connections = default_max_connections; // 0 or less: nobody
   int64_t max_subscriptions = 0;                     // per connection, 0: no limit
   uint8_t max_sub_tokens = 0;                        // 0: no limit
   int64_t max_closed_clients = max_closed_clients_kept;

@@ -85,7 +85,7 @@ void shard_core::remove(subscription* sub, bool clear_cache) {
     }
   } catch (const std::bad_alloc&) { // it goes all the same: its owner may be gone next
     cache_.invalidate_all();
-    events_lost_ = watching;
+    if (watching) events_lost_ = true;
   }
   bool flipped = false;
   index_.unsubscribe(sub, flipped);

@@ -52,7 +52,7 @@ public:
   void close(closed_reason reason) override;
   /// The same, but the client is told why.
   void dismiss(std::string_view err, closed_reason reason) { core_.end(err, reason); }
-  /// A reload: the hub's new policy, which lives until the next one.
+  /// A reload: the hub's new policy, which lives until all sessions obey the next one.
   void obey(const node_policy& policy);
   /// Whether it obeys the hub's newest.
   bool obeys() const;

@@ -40,7 +40,7 @@ struct node_policy {
   std::shared_ptr<staple_watch> staples;  // of the certificates above; nullptr: none is stapled
   std::shared_ptr<peer_verifier> peers;   // whom tls blocks with ocsp_peer ask about clients
   std::string system_account;  // empty: there is none
-  int64_t max_connections = default_max_connections;  // -1: nobody
+  int64_t max_connections = default_max_connections;  // 0 or less: nobody
   observe::wall_time loaded = observe::wall_now();    // when its configuration was read
 
   /// Whether some block has clients' certificates checked by OCSP.
