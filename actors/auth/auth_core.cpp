@@ -1,7 +1,5 @@
 #include "actors/auth/auth_core.hpp"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <unordered_map>
 
@@ -33,14 +31,6 @@ struct entry {
                 != connection_types.end();
   }
 };
-
-/// Of what the configuration says, so that a reload can tell whether it changed.
-std::string digest_text(const std::string& secret) {
-  std::string d(crypto_generichash_BYTES, '\0');
-  crypto_generichash(reinterpret_cast<unsigned char*>(d.data()), d.size(),
-                     reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), nullptr, 0);
-  return d;
-}
 
 /// Only the system account has users, and no authorization block: `$G` stays open to all.
 bool guards_only_system_account(const config::server_options& o, const std::string& system) {
@@ -75,7 +65,7 @@ public:
     auto single = std::make_shared<user_rules>();
     single->name = token_.empty() ? single_user_ : std::string(redacted);
     single->proxy_required = proxy_required_;
-    single->secret_digest = digest_text(token_.empty() ? single_pass_ : token_);
+    single->secret_digest = secret_digest(token_.empty() ? single_pass_ : token_);
     if (o.authorization.default_permissions && users_.empty() && nkeys_.empty())
       limit(*single, *o.authorization.default_permissions);
     single_rules_ = std::move(single);
@@ -167,7 +157,7 @@ private:
     rules->name = u.nkey.empty() ? u.name : u.nkey;
     rules->nkey = u.nkey;
     rules->account = u.account.empty() ? std::string(default_account) : u.account;
-    rules->secret_digest = digest_text(u.password);
+    rules->secret_digest = secret_digest(u.password);
     rules->proxy_required = u.proxy_required || proxy_required_;
     if (u.perms) limit(*rules, *u.perms);
     entry e{std::move(rules), u.password, u.allowed_connection_types,

@@ -47,6 +47,11 @@ bool same_secret(std::string_view a, std::string_view b) {
   return sodium_memcmp(x.data(), y.data(), x.size()) == 0;
 }
 
+std::string secret_digest(std::string_view secret) {
+  const digest d = digest_of(secret);
+  return {reinterpret_cast<const char*>(d.data()), d.size()};
+}
+
 bool is_bcrypt_hash(std::string_view text) {
   const auto digit = [&](size_t at) { return text[at] >= '0' && text[at] <= '9'; };
   return text.size() >= 7 && text.starts_with("$2") && std::string_view("abxy").find(text[2]) != text.npos

@@ -22,6 +22,9 @@ check_effort& effort_of_this_thread();
 /// Compares without telling by its duration where, or whether the lengths, differ.
 bool same_secret(std::string_view a, std::string_view b);
 
+/// Of a configured secret, so that a reload can tell whether it changed.
+std::string secret_digest(std::string_view secret);
+
 /// Whether a configured password is a hash, or meant as one: then nobody has it.
 bool is_bcrypt_hash(std::string_view text);
 inline constexpr unsigned cheapest_bcrypt = 4;
