@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 #include "actors/observe/logger.hpp"
 #include "protocol/host_port.hpp"
@@ -73,7 +74,45 @@ int open_on(const sockaddr* at, socklen_t bytes, bound_socket& out) {
   return 0;
 }
 
+bool is_loopback(const sockaddr_storage& a) {
+  if (a.ss_family == AF_INET)
+    return ntohl(reinterpret_cast<const sockaddr_in&>(a).sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  auto& v6 = reinterpret_cast<const sockaddr_in6&>(a).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+bool same_address(const sockaddr_storage& a, const sockaddr_storage& b) {
+  if (a.ss_family != b.ss_family) return false;
+  if (a.ss_family == AF_INET)
+    return reinterpret_cast<const sockaddr_in&>(a).sin_addr.s_addr
+           == reinterpret_cast<const sockaddr_in&>(b).sin_addr.s_addr;
+  return IN6_ARE_ADDR_EQUAL(&reinterpret_cast<const sockaddr_in6&>(a).sin6_addr,
+                            &reinterpret_cast<const sockaddr_in6&>(b).sin6_addr);
+}
+
+/// Whoever reaches the machine by one of its own addresses has that address too.
+bool is_local(int fd, const sockaddr_storage& from) {
+  if (is_loopback(from)) return true;
+  sockaddr_storage own{};
+  socklen_t bytes = sizeof own;
+  return ::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &bytes) == 0 && same_address(own, from);
+}
+
 } // namespace
+
+bool paces(int listener) {
+  char name[16] = {}; // TCP_CA_NAME_MAX
+  socklen_t bytes = sizeof name - 1;
+  return ::getsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, name, &bytes) == 0
+         && std::strncmp(name, "bbr", 3) == 0;
+}
+
+void unpace_local(int fd, const sockaddr_storage& from) {
+  // Every kernel has it and lets everybody take it. Where it is refused, the connection is as it was.
+  constexpr std::string_view unpaced = "reno";
+  if (is_local(fd, from))
+    ::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, unpaced.data(), unpaced.size());
+}
 
 result<bound_socket> listen_on(const std::string& host, int port) {
   auto bound = bind_socket(host, port);
@@ -120,6 +159,7 @@ listener_actor::listener_actor(caf::actor_config& cfg, bound_socket socket,
                                std::vector<hub_handle> hubs)
     : pinned(cfg),
       socket_(std::move(socket)),
+      paces_(paces(socket_.fd)),
       hubs_(std::move(hubs)),
       retry_(retry, this),
       started_(steady_now()) {}
@@ -183,6 +223,7 @@ bool listener_actor::accept_one() {
   backoff_.reset();
   int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (paces_) unpace_local(fd, from);
   auto socket = std::make_shared<accepted_socket>();
   socket->fd = fd;
   socket->kind = socket_.kind;

@@ -4,6 +4,8 @@
 // socket, and goes on as soon as it can.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <string>
 #include <vector>
 
@@ -27,6 +29,12 @@ struct bound_socket {
 result<bound_socket> bind_socket(const std::string& host, int port);
 /// The same for clients; the error says also what for.
 result<bound_socket> listen_on(const std::string& host, int port);
+
+/// Whether the congestion control of new connections of `listener` is BBR, which sends by a clock.
+bool paces(int listener);
+/// Takes the clock from a connection whose peer `from` is this machine: there is no network to share,
+/// and the timers cost more than the copies they pace. Others keep what the operator chose.
+void unpace_local(int fd, const sockaddr_storage& from);
 
 struct stop_listening {};
 
@@ -55,6 +63,7 @@ private:
   static void retry(void* self, nanos now);
 
   bound_socket socket_;
+  bool paces_;
   std::vector<hub_handle> hubs_;
   size_t next_hub_ = 0;
   uint32_t slot_ = UINT32_MAX;
