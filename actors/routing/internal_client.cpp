@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "actors/observe/logger.hpp"
+#include "protocol/rollback.hpp"
 
 namespace troupe::routing {
 
@@ -81,17 +82,11 @@ uint64_t internal_client::subscribe(const account_ptr& to, std::string_view filt
   // Its place first: nothing may be subscribed that has none.
   const auto at =
     entries_.emplace(number, entry{to, nullptr, std::make_shared<const handler>(std::move(on_message))}).first;
-  try {
-    at->second.sub =
-      to->shard(home().index()).subscribe(this, filter, queue, std::to_string(number));
-  } catch (...) {
-    entries_.erase(at);
-    throw;
-  }
-  if (!at->second.sub) {
-    entries_.erase(at);
-    return 0;
-  }
+  rollback drop([&] { entries_.erase(at); });
+  at->second.sub =
+    to->shard(home().index()).subscribe(this, filter, queue, std::to_string(number));
+  if (!at->second.sub) return 0;
+  drop.keep();
   last_number_ = number;
   return number;
 }

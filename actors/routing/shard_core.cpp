@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "protocol/rollback.hpp"
+
 namespace troupe::routing {
 
 namespace {
@@ -56,12 +58,9 @@ subscription* shard_core::subscribe(subscriber* owner, std::string_view subject,
   changed(subject, shape.literal);
   if (flipped && !watch_.empty()) {
     note_event(subject, queue, true);
-    try {
-      fire_notifications();
-    } catch (...) {
-      remove(sub, false); // nobody would know of it
-      throw;
-    }
+    rollback drop([&] { remove(sub, false); }); // nobody would know of it
+    fire_notifications();
+    drop.keep();
   }
   return sub;
 }

@@ -6,6 +6,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "protocol/rollback.hpp"
+
 namespace troupe::routing {
 
 using detail::node_kind;
@@ -118,12 +120,9 @@ void subject_index::link_child(uint32_t parent, uint32_t id) {
   const node& n = nodes_[id];
   branch& b = branch_for(parent);
   if (n.kind == node_kind::text) {
-    try {
-      children_.insert(key(parent, n.text.view()), id);
-    } catch (...) {
-      drop_branch_if_empty(nodes_[parent]);
-      throw;
-    }
+    rollback drop_branch([this, parent] { drop_branch_if_empty(nodes_[parent]); });
+    children_.insert(key(parent, n.text.view()), id);
+    drop_branch.keep();
   }
   const bool first = b.children() == 0;
   switch (n.kind) {
@@ -174,12 +173,9 @@ uint32_t subject_index::child(uint32_t parent, std::string_view text, bool wildc
   }
   if (found != 0) return found;
   const uint32_t id = nodes_.create(parent, text, kind);
-  try {
-    link_child(parent, id);
-  } catch (...) {
-    nodes_.destroy(id);
-    throw;
-  }
+  rollback drop_node([this, id] { nodes_.destroy(id); });
+  link_child(parent, id);
+  drop_node.keep();
   text_bytes_ += nodes_[id].text.heap_bytes();
   return id;
 }
@@ -187,18 +183,16 @@ uint32_t subject_index::child(uint32_t parent, std::string_view text, bool wildc
 uint32_t subject_index::make_node(std::string_view subject, const filter_shape& shape) {
   uint32_t id = root;
   size_t start = 0;
-  try {
-    while (start < shape.tail) {
-      const size_t end = std::min(subject.find('.', start), subject.size());
-      const std::string_view token = subject.substr(start, end - start);
-      id = child(id, token, token == "*" || token == ">");
-      start = end + 1;
-    }
-    return start >= subject.size() ? id : child(id, subject.substr(start), false);
-  } catch (...) {
-    prune(id);
-    throw;
+  rollback drop_made([&] { prune(id); });
+  while (start < shape.tail) {
+    const size_t end = std::min(subject.find('.', start), subject.size());
+    const std::string_view token = subject.substr(start, end - start);
+    id = child(id, token, token == "*" || token == ">");
+    start = end + 1;
   }
+  if (start < subject.size()) id = child(id, subject.substr(start), false);
+  drop_made.keep();
+  return id;
 }
 
 uint32_t subject_index::find_node(std::string_view subject, const filter_shape& shape) const {
@@ -317,26 +311,16 @@ subscription* subject_index::subscribe(subscriber* owner, std::string_view subje
                                        const filter_shape& shape, std::string_view queue,
                                        std::string_view sid, bool& flipped) {
   const uint32_t node_id = make_node(subject, shape);
-  try {
-    const uint32_t id = subscriptions_.create(owner, sid);
-    subscription& sub = subscriptions_[id];
-    sub.id_ = id;
-    sub.node_ = node_id;
-    if (queue.empty()) {
-      flipped = link_plain(sub);
-      return &sub;
-    }
-    try {
-      flipped = link_member(sub, queue);
-    } catch (...) {
-      subscriptions_.destroy(id);
-      throw;
-    }
-    return &sub;
-  } catch (...) {
-    prune(node_id);
-    throw;
-  }
+  rollback drop_node([this, node_id] { prune(node_id); });
+  const uint32_t id = subscriptions_.create(owner, sid);
+  rollback drop_subscription([this, id] { subscriptions_.destroy(id); });
+  subscription& sub = subscriptions_[id];
+  sub.id_ = id;
+  sub.node_ = node_id;
+  flipped = queue.empty() ? link_plain(sub) : link_member(sub, queue);
+  drop_subscription.keep();
+  drop_node.keep();
+  return &sub;
 }
 
 /// Both say whether interest began.
@@ -362,12 +346,9 @@ bool subject_index::link_member(subscription& sub, std::string_view queue) {
   sub.in_queue_ = 1;
   sub.next_ = group_id;
   sub.prev_ = static_cast<uint32_t>(g.members.size());
-  try {
-    g.members.push_back(&sub);
-  } catch (...) {
-    free_group_if_unused(group_id);
-    throw;
-  }
+  rollback drop_group([this, group_id] { free_group_if_unused(group_id); });
+  g.members.push_back(&sub);
+  drop_group.keep();
   mark_group(group_id);
   return began;
 }
@@ -408,25 +389,17 @@ bool subject_index::apply(reactor_index from, std::string_view subject, const fi
   flipped = false;
   const uint32_t node_id = weight == 0 ? find_node(subject, shape) : make_node(subject, shape);
   if (node_id == 0) return false;
-  bool changed = false;
+  rollback drop_node([this, node_id] { prune(node_id); }); // in any case: weight 0 may leave it unused
   if (queue.empty()) {
     node& n = nodes_[node_id];
     const bool before = n.wanted_plain();
     const uint64_t mask = n.remote_plain;
     const uint64_t bit = uint64_t{1} << from;
     n.remote_plain = weight == 0 ? mask & ~bit : mask | bit;
-    changed = n.remote_plain != mask;
     flipped = n.wanted_plain() != before;
-  } else {
-    try {
-      changed = apply_to_group(node_id, from, queue, weight, flipped);
-    } catch (...) {
-      prune(node_id);
-      throw;
-    }
+    return n.remote_plain != mask;
   }
-  prune(node_id);
-  return changed;
+  return apply_to_group(node_id, from, queue, weight, flipped);
 }
 
 bool subject_index::apply_to_group(uint32_t node_id, reactor_index from, std::string_view queue,
@@ -435,15 +408,9 @@ bool subject_index::apply_to_group(uint32_t node_id, reactor_index from, std::st
   if (group_id == 0) return false;
   group& g = groups_[group_id];
   const bool before = g.wanted();
-  bool changed = false;
-  try {
-    changed = set_weight(g, from, weight);
-  } catch (...) {
-    free_group_if_unused(group_id);
-    throw;
-  }
+  rollback drop_group([this, group_id] { free_group_if_unused(group_id); }); // in any case
+  const bool changed = set_weight(g, from, weight);
   flipped = g.wanted() != before;
-  free_group_if_unused(group_id);
   return changed;
 }
 
@@ -496,13 +463,10 @@ uint32_t subject_index::intern(std::string_view queue) {
   uint32_t id = find_name(queue, name_key);
   if (id == 0) {
     id = names_.create();
-    try {
-      names_[id].text = queue;
-      name_table_.insert(name_key, id);
-    } catch (...) {
-      names_.destroy(id);
-      throw;
-    }
+    rollback drop_name([this, id] { names_.destroy(id); });
+    names_[id].text = queue;
+    name_table_.insert(name_key, id);
+    drop_name.keep();
   }
   return id;
 }
@@ -517,17 +481,15 @@ void subject_index::drop_name_if_unused(uint32_t name_id) {
 uint32_t subject_index::make_group(uint32_t node_id, std::string_view queue) {
   if (const uint32_t found = find_group(node_id, queue)) return found;
   const uint32_t name_id = intern(queue);
-  uint32_t id = 0;
-  try {
-    id = groups_.create();
-    branch_for(node_id);
-    group_table_.insert(key(node_id, uint64_t{name_id}), id);
-  } catch (...) {
-    if (id != 0) groups_.destroy(id);
-    drop_branch_if_empty(nodes_[node_id]);
-    drop_name_if_unused(name_id);
-    throw;
-  }
+  rollback drop_name([this, name_id] { drop_name_if_unused(name_id); });
+  const uint32_t id = groups_.create();
+  rollback drop_group([this, id] { groups_.destroy(id); });
+  branch_for(node_id);
+  rollback drop_branch([this, node_id] { drop_branch_if_empty(nodes_[node_id]); });
+  group_table_.insert(key(node_id, uint64_t{name_id}), id);
+  drop_branch.keep();
+  drop_group.keep();
+  drop_name.keep();
   ++names_[name_id].groups;
   branch& b = branches_[nodes_[node_id].branch];
   group& g = groups_[id];
