@@ -157,7 +157,7 @@ struct setter {
         tag.push_back(static_cast<char>(std::tolower(static_cast<unsigned char>(c))));
       tag.erase(0, std::min(tag.find_first_not_of(" \t"), tag.size()));
       tag.erase(tag.find_last_not_of(" \t") + 1);
-      if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
+      if (!tag.empty() && std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
     };
     if (auto list = v.get<array>()) std::for_each(list->begin(), list->end(), add);
     else if (v.get<std::string>()) add(v);

@@ -255,6 +255,8 @@ result<void> monitor_server::impl::listen() {
   auto port_text = std::to_string(config.port < 0 ? 0 : config.port);
   tcp::resolver resolver(context);
   auto found = resolver.resolve(config.host, port_text, tcp::resolver::passive, ec);
+  if (ec == asio::error::host_not_found)
+    return troupe::error{errc::unavailable, "listen tcp: lookup " + config.host + ": no such host"};
   if (ec || found.empty()) return failed(ec, "");
   const tcp::endpoint wanted = found.begin()->endpoint();
   const bool every = is_every_address(config.host);

@@ -42,8 +42,8 @@ response profile_router::profile(std::string_view name, const query& params) {
     return {200, binary ? "application/octet-stream" : "text/plain; charset=utf-8",
             std::move(*taken), false, true, {}};
   if (taken.error().code == errc::not_found)
-    return text(404, "Unknown profile: this server has profile, heap, allocs, mutex, block, goroutine and "
-                     "cmdline.\n");
+    return text(404, "Unknown profile: this server has profile, heap, allocs, mutex, block, goroutine, "
+                     "threadcreate and cmdline.\n");
   return text(taken.error().code == errc::limit_exceeded ? 400 : 500, taken.error().context + "\n");
 }
 

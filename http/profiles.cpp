@@ -7,7 +7,7 @@ namespace troupe::http {
 
 result<std::string> profiles::take(std::string_view name, std::chrono::milliseconds span) {
   if (name == "cpu") return cpu_.take(span);
-  if (name == "goroutine" || name == "threads") return pages_.stacksz();
+  if (name == "goroutine" || name == "threads" || name == "threadcreate") return pages_.stacksz();
   const bool heap = name == "heap" || name == "allocs";
   if (!heap && name != "mutex" && name != "block")
     return troupe::error{errc::not_found, "Unknown profile"};

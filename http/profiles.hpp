@@ -3,7 +3,7 @@
 //   cpu          where processor time goes; takes the span that is asked for
 //   heap, allocs who holds memory, and who ever asked for it; while a profiling port is set
 //   mutex, block who waited for a lock; while a profiling port is set
-//   goroutine    the threads and their stacks, as text
+//   goroutine    the threads and their stacks, as text; also as threads and threadcreate
 //
 // Thread: any. `take` blocks for as long as it takes.
 #pragma once

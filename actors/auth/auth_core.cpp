@@ -79,7 +79,7 @@ public:
     if (!required_) return auth_decision::accept(anonymous_, shown_name(q.who));
     std::string shown = shown_name(q.who);
     const bool silent = q.who.user.empty() && q.who.pass.empty() && q.who.auth_token.empty()
-                        && q.who.nkey.empty();
+                        && (q.who.nkey.empty() || nkeys_.empty());  // an nkey that nobody has says nothing
     if (silent && global_is_open_) return auth_decision::accept(anonymous_, {});
     const bool as_no_auth_user = silent && !no_auth_user_.empty();
     if (!nkeys_.empty()) {

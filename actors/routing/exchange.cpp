@@ -81,26 +81,30 @@ bool exchange::serve(const account_links& importer, const service_import& import
   there.subject = *subject;
   there.origin = nullptr;
   there.wants_untaken = false;  // the names there mean nothing to who asked
-  std::string payload;
-  bool ends_trace = false;
+  std::string trace_to;
   if (m.trace) [[unlikely]] {
     m.trace->service_imported(exporter->name(), m.subject, *subject);
     if (!import.allow_trace && m.trace->only()) return false;
-    ends_trace = !import.allow_trace;
-    if (ends_trace) there.trace = nullptr;
+    if (!import.allow_trace) there.trace = nullptr;
+    trace_to = import.allow_trace ? reply_subject(random_token()) : std::string(tracing_is_off);
   }
+  std::string who;
   if (from) {
     requester_view view;
     view.detailed = chain.shared;
     view.server = import.share || exporter->is_system();
     const account_ptr middle = before ? importer.self.lock() : nullptr;
     if (middle) view.service = middle->name();
-    if (const std::string who = from->describe_requester(view).json; !who.empty()) {
-      payload = with_requester(m, who, ends_trace);
-      there.header_bytes = static_cast<int32_t>(payload.size() - (m.payload.size() - m.headers().size()));
-      there.payload = payload;
-      there.owner = nullptr;
-    }
+    who = from->describe_requester(view).json;
+  }
+  std::string payload;
+  if (!who.empty() || !trace_to.empty()) {
+    std::string block = who.empty() ? std::string(m.headers()) : with_requester(m, who);
+    if (!trace_to.empty()) block = set_header(block, trace_destination_header, trace_to);
+    there.header_bytes = static_cast<int32_t>(block.size());
+    payload = block.append(m.payload.substr(m.headers().size()));
+    there.payload = payload;
+    there.owner = nullptr;
   }
   std::unique_ptr<service_latency> latency;
   if (import.latency) [[unlikely]]
@@ -121,8 +125,8 @@ bool exchange::serve(const account_links& importer, const service_import& import
   return taken;
 }
 
-/// The header block of `m`, in which nobody but the exchange says who asks, and its body.
-std::string exchange::with_requester(const message& m, const std::string& who, bool ends_trace) {
+/// The header block of `m`, in which nobody but the exchange says who asks.
+std::string exchange::with_requester(const message& m, const std::string& who) {
   std::string block(header_line);
   header_cursor lines(m.headers());
   const std::string_view first_line = m.headers().substr(0, m.headers().find("\r\n"));
@@ -131,9 +135,7 @@ std::string exchange::with_requester(const message& m, const std::string& who, b
     if (same_ignoring_case(field->key, requester_header)) continue;
     block.append(field->key).append(": ").append(field->value).append("\r\n");
   }
-  block.append(requester_header).append(": ").append(who).append("\r\n\r\n");
-  if (ends_trace) block = set_header(block, trace_destination_header, tracing_is_off);
-  return block.append(m.payload.substr(m.headers().size()));
+  return block.append(requester_header).append(": ").append(who).append("\r\n\r\n");
 }
 
 /// Hears what is answered in `to`; false: its shard takes no subscription.
@@ -194,7 +196,6 @@ void exchange::publish_trace(message_trace& trace) {
 // -- the way back ----------------------------------------------------------------------------------
 
 bool exchange::deliver(subscription& sub, const message& m) {
-  if (m.trace && m.trace->only()) return false;
   const request_number number = token_of(m.subject.substr(prefix_.size()));
   auto it = waiting_.find(number);
   if (it == waiting_.end()) return false;
@@ -203,6 +204,10 @@ bool exchange::deliver(subscription& sub, const message& m) {
   if (!importer) {
     forget(number);
     return false;
+  }
+  if (m.trace) [[unlikely]] {
+    m.trace->service_imported(importer->name(), m.subject, asked.reply);
+    if (m.trace->only()) return false;
   }
   ++sub.delivered;
   if (asked.latency) [[unlikely]] {
@@ -214,7 +219,11 @@ bool exchange::deliver(subscription& sub, const message& m) {
   a.subject = asked.reply;
   a.header_bytes = m.header_bytes;
   a.producer = m.producer;
-  if (m.owner) {
+  if (m.trace) [[unlikely]] {  // of the responder's account: it ends at the border
+    a.copied = set_header(m.headers(), trace_destination_header, tracing_is_off);
+    a.header_bytes = static_cast<int32_t>(a.copied.size());
+    a.copied.append(m.payload.substr(m.headers().size()));
+  } else if (m.owner) {
     a.block = buffer_ref::share(m.owner);
     a.payload = m.payload;
   } else {

@@ -123,8 +123,7 @@ private:
   request_number expect(waiting_request request);
   void forget(request_number number);
   std::string reply_subject(request_number number) const;
-  static std::string with_requester(const message& m, const std::string& who,
-                                    bool ends_trace);
+  static std::string with_requester(const message& m, const std::string& who);
   std::unique_ptr<service_latency> measure(const service_import& import, const message& m,
                                            producer* from) const;
   void measured(waiting_request& asked, const producer_ref& responder);

@@ -44,6 +44,8 @@ struct message {
   subscriber* origin = nullptr;
   /// Of a message that is traced. Kept by the publisher or by the batch that brought it.
   message_trace* trace = nullptr;
+  /// Of one that came by a stream import: the filter that matched it where it was published.
+  const std::string* traced_filter = nullptr;
 
   std::string_view headers() const {
     return payload.substr(0, header_bytes > 0 ? static_cast<size_t>(header_bytes) : 0);

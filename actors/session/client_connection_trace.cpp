@@ -66,7 +66,8 @@ void client_connection::end_trace() {
 void client_connection::trace_egress(const subscription& sub, const message& m,
                                       std::string_view why) {
   std::string filter;
-  shard_->core().subject_of(sub, filter);
+  if (m.traced_filter) filter = *m.traced_filter;
+  else shard_->core().subject_of(sub, filter);
   trace_target target{value(id_), profile_ ? std::string_view(profile_->name) : std::string_view{},
                       account_->name(), filter, shard_->core().queue_of(sub)};
   m.trace->delivered(target, why);

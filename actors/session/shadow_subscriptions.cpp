@@ -34,10 +34,13 @@ private:
     if (!subject) return false;
     routing::message here = m;
     here.subject = *subject;
+    std::string filter_there;
     if (m.trace) [[unlikely]] {
       m.trace->stream_exported(session_.shard->account().name, *subject);
       if (!import_.allow_trace && m.trace->only()) return false;
       if (!import_.allow_trace) here.trace = nullptr;
+      shard().core().subject_of(own, filter_there);
+      here.traced_filter = &filter_there;
     }
     if (!session_.subscriber->deliver(primary_, here)) return false;
     ++own.delivered;

@@ -7,6 +7,7 @@
 #include "protocol/base64.hpp"
 #include "protocol/json/reader.hpp"
 #include "protocol/json/writer.hpp"
+#include "protocol/text.hpp"
 
 namespace troupe {
 
@@ -408,8 +409,11 @@ bool applies_to(const request_filter& filter, const server_identity& server) {
   if (!fits(filter.name, server.name) || !fits(filter.host, server.host)
       || !fits(filter.cluster, server.cluster))
     return false;
-  for (const std::string& tag : filter.tags)
-    if (std::find(server.tags.begin(), server.tags.end(), tag) == server.tags.end()) return false;
+  auto has = [&](const std::string& tag) {
+    return std::any_of(server.tags.begin(), server.tags.end(),
+                       [&](const std::string& own) { return same_ignoring_case(own, tag); });
+  };
+  if (!std::all_of(filter.tags.begin(), filter.tags.end(), has)) return false;
   return filter.domain.empty() || filter.domain == server.domain;
 }
 

@@ -54,7 +54,7 @@ TEST_CASE("load: every option of the first slice reaches its field", "[config]")
     max_sub_tokens: 16, ping_interval: "30s", ping_max: 5, write_deadline: "2s"
     write_timeout: retry, lame_duck_duration: "60s", lame_duck_grace_period: "5s"
     no_fast_producer_stall: true, disable_sublist_cache: true, no_header_support: true
-    max_closed_clients: 100, no_auth_user: u, reactors: 3, server_tags: ["A", " b "]
+    max_closed_clients: 100, no_auth_user: u, reactors: 3, server_tags: ["A", " b ", "", "B"]
     server_metadata { region: eu }, feature_flags { x: true }, prof_port: 65432
     authorization { timeout: 3, users: [ {user: u, password: p}, {user: v, pass: q} ] }
   )");

@@ -212,9 +212,18 @@ class NoAuthUser(WireCase):
             c.send(data).expect("PONG\r\n" if data.startswith("PING") else "+OK\r\nPONG\r\n")
 
     def test_wrong_credentials_are_still_wrong(self):
-        c = self.raw()
-        c.read_info()
-        c.send(login("c", "wrong")).expect_closed(VIOLATION)
+        for more in ({}, {"nkey": "UABC"}):
+            c = self.raw()
+            c.read_info()
+            c.send(login("c", "wrong", **more)).expect_closed(VIOLATION)
+
+    def test_what_nobody_asks_for_is_no_credential(self):
+        """Clients with keys and tokens of another server come in as everybody does."""
+        for more in ({"nkey": "UABC"}, {"nkey": "UABC", "sig": "x"}, {"jwt": "x"}, {"sig": "x"}):
+            with self.subTest(more=more):
+                c = self.raw()
+                c.read_info()
+                c.send(connect_line(**more) + b"PING\r\n").expect("PONG\r\n")
 
 
 class Timeout(WireCase):

@@ -97,7 +97,16 @@ class Start(WireCase):
     def test_host_that_is_none(self):
         done = run_binary("-a", "300.1.1.1", "-p", "-1")
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stderr.decode(), r'Error listening on port: 300\.1\.1\.1:0, "listen tcp: lookup 300\.1\.1\.1: no such host"\n')
+        why = r"listen tcp: lookup 300\.1\.1\.1: no such host"
+        self.assertRegex(done.stderr.decode(), rf'Error listening on port: 300\.1\.1\.1:0, "{why}"\n')
+        folder = tempfile.mkdtemp(prefix="wire-host-")
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "a.conf")
+        with open(path, "w", encoding="ascii") as f:
+            f.write('listen: "127.0.0.1:-1"\nhttp: "300.1.1.1:8222"\n')
+        done = run_binary("-c", path)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr.decode(), f"Can't start monitoring: can't listen to the monitor port: {why}\n")
 
     def test_listen_from_config(self):
         port = free_port()

@@ -10,6 +10,11 @@ IS_TROUPE = not_yet.is_troupe(server_binary())
 PARENT = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
+def header_block(op):
+    line, _, rest = op.partition(b"\r\n")
+    return rest[:int(line.split()[-2])]
+
+
 class Base(WireCase):
     def user(self, who=None, server=None, **more):
         c = self.raw(server)
@@ -175,7 +180,7 @@ class Accounts(Base):
         event = self.event(watcher)
         exported, out = self.entries(event, "se"), self.entries(event, "eg")
         self.assertEqual([(e["acc"], e["to"]) for e in exported], [("B", "x.s")])
-        self.assertEqual([(e["acc"], e["name"]) for e in out], [("B", "importer")])
+        self.assertEqual([(e["acc"], e["name"], e["sub"]) for e in out], [("B", "importer", "s")])
         a.send(self.ask("t"))
         event = self.event(watcher)
         self.assertEqual((len(self.entries(event, "se")), len(self.entries(event, "eg"))), (1, 0))
@@ -199,6 +204,41 @@ class Accounts(Base):
         got = a.read_to_fence()
         self.assertEqual(len(got), 2)
         self.assertIn(b"Nats-Trace-Dest: trace disabled", got[1])
+
+    def test_destination_is_not_told_to_the_service(self):
+        """What the service does with the header must not reach a subject of its own account."""
+        a, b, watchers = self.user("a"), self.user("b"), [self.user("a"), self.user("b")]
+        for w in watchers:
+            w.send("SUB traces 1\r\n").fence()
+        a.send("SUB q 1\r\n").fence()
+        b.send(self.ask("q", reply="back"))
+        self.event(watchers[1])
+        asked = a.read_op()
+        self.assertRegex(asked, rb"\r\nNats-Trace-Dest: _R_\.\S+\r\n")
+        a.send(hpub("elsewhere", header_block(asked))).fence()
+        for w in watchers:
+            w.fence()
+
+    def test_answer(self):
+        """It is traced in the account of who answers, and no further."""
+        a, b, watchers = self.user("a", name="responder"), self.user("b"), [self.user("a"), self.user("b")]
+        for w in watchers:
+            w.send("SUB traces 1\r\n").fence()
+        a.send("SUB q 1\r\n").fence()
+        b.send("SUB back 1\r\n").fence()
+        for only in ([], ["Nats-Trace-Only: true"]):
+            b.send(pub("q", reply="back"))
+            reply = a.read_op().split(b"\r\n")[0].split()[3].decode()
+            a.send(self.ask(reply, "X: y", *only, body="hi"))
+            event = self.event(watchers[0])
+            self.assertEqual([event["events"][0][k] for k in ("type", "name", "subj")], ["in", "responder", reply])
+            self.assertEqual([(e["acc"], e["from"], e["to"]) for e in self.entries(event, "si")], [("B", reply, "back")])
+            got = b.read_to_fence()
+            self.assertEqual(len(got), 0 if only else 1)
+            if got:
+                self.assertEqual(sorted(header_block(got[0]).split(b"\r\n")),
+                                 [b"", b"", b"NATS/1.0", b"Nats-Trace-Dest: trace disabled", b"X: y"])
+        watchers[1].fence()
 
     def test_external_goes_where_the_account_says(self):
         a, b, watcher = self.user("a"), self.user("b"), self.user("a")

@@ -159,8 +159,8 @@ class Profile(WireCase):
         c = self.client(user="sys", **{"pass": "p"})
         c.send("SUB inbox.> 1\r\n").fence()
         for name, prefix in [("heap", b"heap profile: "), ("allocs", b"heap profile: "), ("mutex", b"--- contentionz"),
-                             ("block", b"--- contentionz"), ("goroutine", b"thread ")]:
-            if SANITIZED and name != "goroutine":
+                             ("block", b"--- contentionz"), ("goroutine", b"thread "), ("threadcreate", b"thread ")]:
+            if SANITIZED and prefix != b"thread ":
                 continue
             with self.subTest(name=name):
                 got = self.ask(c, {"name": name})

@@ -139,7 +139,7 @@ class Requests(SystemCase):
 
     def test_filters(self):
         c = self.sys()
-        yes = [{"server_name": "S"}, {"server_name": "S1", "exact_match": True}, {"tags": ["ssd", "az:1"]}, {}, None,
+        yes = [{"server_name": "S"}, {"server_name": "S1", "exact_match": True}, {"tags": ["SSD", "az:1"]}, {}, None,
                {"host": c.info["host"]}, {"unknown": [{"a": 1}]}]
         no = [{"server_name": "S", "exact_match": True}, {"server_name": "other"}, {"cluster": "c"},
               {"tags": ["ssd", "x"]}, {"domain": "d"}, {"host": "other"}]
