@@ -123,7 +123,9 @@ std::string handshake_problem(SSL* ssl, unsigned long code) {
   const long verified = SSL_get_verify_result(ssl);
   if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verified != X509_V_OK) {
     std::string text = "tls: failed to verify certificate: " + verification_problem(verified);
-    if (X509* cert = SSL_get0_peer_certificate(ssl)) text += " (" + describe_certificate(cert) + ")";
+    // A session has no peer before its certificate is found good.
+    if (STACK_OF(X509)* chain = SSL_get0_verified_chain(ssl); sk_X509_num(chain) > 0)
+      text += " (" + describe_certificate(sk_X509_value(chain, 0)) + ")";
     return text;
   }
   switch (reason) {

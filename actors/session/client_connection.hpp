@@ -145,6 +145,7 @@ private:
   bool read_proxy_header();
   void refuse_proxy_header(const std::string& why);
   bool begin_stages();
+  void fail_handshake(const std::string& why);
   void tell_of_peer();
   bool still_pinned(const node_policy& policy) const;
   void open_session();
@@ -220,6 +221,7 @@ private:
   void arm_flow_timer();
   void teardown();
   std::string label() const;
+  std::string identity(const connect_options& who) const;
   void choose_trace();
   void trace_delivery(std::string_view line, std::string_view payload, int32_t header_bytes);
   static void core_timer_fired(void* self, nanos now);

@@ -41,10 +41,7 @@ void client_connection::handle_io(uint32_t events) {
   }
   if (state_ == state::opening) {
     // Nothing is read while another thread works on the handshake, so these would be told again.
-    if (step_elsewhere_ && (events & (EPOLLHUP | EPOLLERR))) {
-      log_error("TLS handshake error: EOF");
-      return close(closed_reason::tls_handshake_failure);
-    }
+    if (step_elsewhere_ && (events & (EPOLLHUP | EPOLLERR))) return fail_handshake("EOF");
     open_up();
     return read_what_waits();
   }

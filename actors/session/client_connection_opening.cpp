@@ -18,6 +18,10 @@ namespace {
 constexpr std::string_view http_to_https =
   "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
+std::string cause_of(const io_result& r) {
+  return r.status == io_status::closed ? "EOF" : std::strerror(r.error);
+}
+
 } // namespace
 
 void client_connection::start(bool refused) {
@@ -67,6 +71,8 @@ void client_connection::open_up() {
         arm_flow_timer();
         io_result seen = transport_->peek(byte);
         if (seen.status == io_status::would_block) return;
+        if (seen.status != io_status::ok && opening_->needs_tls() && kind_ == listener_kind::client)
+          return fail_handshake(cause_of(seen));
         if (seen.status != io_status::ok) return read_failed(seen);
         opening_->first_byte(byte, home().now());
         break;
@@ -159,6 +165,8 @@ bool client_connection::begin_stages() {
     }
     stages_up_ = true;
     tls_first_ = opening_->tls_first();
+    if (opening_->with_tls() && kind_ == listener_kind::client)
+      log_debug("Starting TLS client connection handshake");
     arm_flow_timer();
     transport_ = put_up_stages(hub_.policy(), kind_, opening_->with_tls(), std::move(transport_),
                                address());
@@ -178,13 +186,20 @@ bool client_connection::begin_stages() {
     opening_->handshaken();
     return true;
   }
-  std::string why = transport_->failure();
-  if (why.empty()) why = done.status == io_status::closed ? "EOF" : std::strerror(done.error);
   // A refused upgrade has been logged by its stage.
   const bool tls_failed = opening_->with_tls() && !transport_->tls();
-  if (tls_failed || !transport_->websocket()) log_error("TLS handshake error: " + why);
-  close(closed_reason::tls_handshake_failure);
+  if (!tls_failed && transport_->websocket()) {
+    close(closed_reason::tls_handshake_failure);
+    return false;
+  }
+  std::string why = transport_->failure();
+  fail_handshake(why.empty() ? cause_of(done) : why);
   return false;
+}
+
+void client_connection::fail_handshake(const std::string& why) {
+  log_error("TLS handshake error: " + why);
+  close(closed_reason::tls_handshake_failure);
 }
 
 /// Events say whose certificate has been revoked.

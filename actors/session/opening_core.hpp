@@ -58,6 +58,10 @@ public:
   opening_act act() const { return act_; }
   bool with_tls() const { return with_tls_; }
   bool info_is_sent() const { return info_sent_; }
+  /// Whoever leaves before its first byte has failed to begin TLS; otherwise it could have gone on in clear.
+  bool needs_tls() const {
+    return rules_.tls && !(rules_.allow_plain && (info_sent_ || waits_for_either()));
+  }
   /// TLS began before INFO.
   bool tls_first() const { return with_tls_ && !info_sent_; }
   /// Who the client is may still be told by a header.

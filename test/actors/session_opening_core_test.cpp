@@ -48,6 +48,22 @@ TEST_CASE("Plain text where TLS is required is refused", "[opening]") {
   CHECK(o.act() == act::refuse_plain);
 }
 
+TEST_CASE("Who leaves before its first byte has failed a handshake unless it might go on in clear", "[opening]") {
+  auto needs_tls = [](const opening_rules& rules, bool info_sent) {
+    opening_core o(rules, 0s);
+    if (info_sent) o.info_sent();
+    return o.needs_tls();
+  };
+  CHECK(needs_tls(required, true));
+  CHECK_FALSE(needs_tls(with([](auto& r) { r.allow_plain = true; }), true));
+  // Without a delay nobody else is let in, whatever `allow_non_tls` says.
+  CHECK(needs_tls(with([](auto& r) { r.info_first = false, r.allow_plain = true; }), false));
+  auto within_delay = [](auto& r) { r.info_first = false, r.tls_wait = 50ms; };
+  CHECK(needs_tls(with(within_delay), false));
+  CHECK_FALSE(needs_tls(with([&](auto& r) { within_delay(r), r.allow_plain = true; }), false));
+  CHECK_FALSE(needs_tls(opening_rules{.proxy_header = true}, true));
+}
+
 TEST_CASE("Silence and a slow handshake end at the deadline, not before", "[opening]") {
   opening_core o(required, 0s);
   o.info_sent();

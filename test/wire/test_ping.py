@@ -4,6 +4,8 @@ import time
 import unittest
 
 from harness import WireCase, connect_line, wait_until
+from harness.certificates import client_context
+from harness.tls_case import CA, TlsCase, tls
 
 STALE = "-ERR 'Stale Connection'\r\n"
 
@@ -66,6 +68,16 @@ class Stale(WireCase):
         end = time.monotonic() + 0.8
         while time.monotonic() < end:
             c.send("PING\r\n").expect("PONG\r\n")
+
+
+class OverTls(TlsCase):
+    config = tls() + 'ping_interval: "150ms"\nping_max: 2\n'
+
+    def test_two_pings_then_the_end(self):
+        c = self.raw(auto_pong=False)
+        c.read_info()
+        c.start_tls(client_context(CA)).send(connect_line())
+        c.expect_closed("PING\r\nPING\r\n" + STALE)
 
 
 class PingMax(WireCase):
