@@ -7,6 +7,7 @@
 #include "protocol/auth/nkey.hpp"
 #include "protocol/client/go_quote.hpp"
 #include "protocol/subject/subject.hpp"
+#include "protocol/text.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -95,9 +96,9 @@ result<void> validate_default_domains(const server_options& o) {
 result<advertised_address> parse_advertise(const std::string& text) {
   auto parts = split_host_port(text);
   if (!parts) return parts.error();
-  auto& [host, port] = *parts;
-  advertised_address out{host, 0};
-  const bool has_port = text.ends_with(':') || !port.empty();
+  const std::string_view host = trim_blanks(parts->first), port = trim_blanks(parts->second);
+  advertised_address out{std::string(host), 0};
+  const bool has_port = text.ends_with(':') || !parts->second.empty();
   auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), out.port);
   if (has_port && (ec == std::errc::invalid_argument || end != port.data() + port.size()))
     return bad("strconv.Atoi: parsing " + go_quote(port) + ": invalid syntax");

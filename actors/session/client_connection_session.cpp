@@ -227,6 +227,7 @@ bool client_connection::bind(routing::account_ptr account, bool limited) {
   account_->leave();
   routing::account_ptr before = std::exchange(account_, std::move(account));
   shard_ = &account_->shard(home().index());
+  core_.in_system_account(account_->is_system());
   follow_account();
   if (session_events* events = hub_.node().events.get()) {
     events->account_changed(*before);
@@ -397,14 +398,23 @@ void client_connection::note_client(const connect_options& who) {
   p.version = who.version;
 }
 
+/// Whom the log names: who CONNECT says it is, unless the configuration chose somebody, by a certificate or for a client
+/// that names nobody. One that names nobody later stays who it was.
+std::string client_connection::identity(const connect_options& who) const {
+  const profile& p = *profile_;
+  const bool by_token = p.rules && !p.rules->jwt.empty();
+  if (p.rules && p.rules->by_callout) return "user:" + p.user;
+  if (!who.nkey.empty()) return "nkey:" + who.nkey;
+  if (!who.user.empty()) return "user:" + (by_token ? who.user : p.user);
+  if (by_token) return "jwt:" + p.user;
+  if (!who.auth_token.empty()) return "token";
+  if (!p.identity.empty() || !p.rules || p.user.empty()) return p.identity;
+  return (p.rules->nkey.empty() ? "user:" : "nkey:") + p.user;
+}
+
 void client_connection::connected(const connect_options& who) {
   note_client(who);
-  profile& p = this->who();
-  if (p.rules && p.rules->by_callout) p.identity = "user:" + p.user;
-  else if (!who.nkey.empty()) p.identity = "nkey:" + who.nkey;
-  else if (!who.user.empty()) p.identity = "user:" + who.user;
-  else if (!who.jwt.empty()) p.identity = "jwt:" + p.user;
-  else if (!who.auth_token.empty()) p.identity = "token";
+  profile_->identity = identity(who);
   choose_trace();
   if (session_events* events = hub_.node().events.get()) events->connected(snapshot(false));
 }

@@ -301,7 +301,8 @@ void client_core::on_mapped_pub(const op& o) {
 void client_core::publish(const op& o) {
   if (o.subject[0] == '_' || o.subject[0] == '$') {
     if (o.subject.starts_with(gateway_reply_prefix)
-        || o.subject.starts_with(old_gateway_reply_prefix) || o.subject.starts_with(raft_prefix)) {
+        || o.subject.starts_with(old_gateway_reply_prefix)
+        || (o.subject.starts_with(raft_prefix) && !in_system_account_)) {
       port_.log_error("Publish Violation - Subject " + go_quote(o.subject));
       return refuse_publish(err_text::publish_denied(o.subject));
     }

@@ -148,6 +148,8 @@ public:
   void restrict(bool on) { restricted_ = on; }
   /// Whether the account maps subjects.
   void map(bool on) { mapped_ = on; }
+  /// Whether it is the system account, which alone may publish to the subjects of Raft groups.
+  void in_system_account(bool is) { in_system_account_ = is; }
   bool echo() const { return echo_; }
   bool wants_no_responders() const { return no_responders_; }
   /// A request of this session that another reactor was to answer found nobody there.
@@ -237,6 +239,7 @@ private:
   bool async_info_ = false;
   bool closed_ = false;
   bool restricted_ = false;
+  bool in_system_account_ = false;
   bool mapped_ = false;
   bool in_trace_ = false;  // the message at hand is traced
   bool traced_ = false;

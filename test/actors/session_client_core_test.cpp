@@ -205,6 +205,20 @@ TEST_CASE("client core: reserved subjects are refused without closing", "[sessio
   CHECK(c.reason().empty());
 }
 
+TEST_CASE("client core: the system account may publish to the subjects of Raft groups", "[session][core]") {
+  virtual_client c;
+  c.connect();
+  c.core.in_system_account(true);
+  c.in("PUB $NRG.x 0\r\n\r\n");
+  CHECK(c.out().empty());
+  CHECK(c.port.calls.back() == "publish $NRG.x [] -1 ");
+  c.in("PUB _GR_.x 0\r\n\r\n");
+  CHECK(c.out() == err("Permissions Violation for Publish to \"_GR_.x\""));
+  c.core.in_system_account(false);
+  c.in("PUB $NRG.x 0\r\n\r\n");
+  CHECK(c.out() == err("Permissions Violation for Publish to \"$NRG.x\""));
+}
+
 TEST_CASE("client core: reserved replies are refused without closing", "[session][core]") {
   virtual_client c;
   c.connect();

@@ -126,6 +126,9 @@ class InfoOfConfigured(WireCase):
         order, info = self.info("--client_advertise", "example.org:7777")
         self.assertEqual((info["host"], info["port"]), ("example.org", 7777))
         self.assertEqual(order, PLAIN)
+        for blanks in ("  example.org:7777 ", "example.org : 7777"):
+            _, info = self.info(config=f'client_advertise: "{blanks}"\n')
+            self.assertEqual((info["host"], info["port"]), ("example.org", 7777))
 
     def test_all_interfaces(self):
         _, info = self.info("-a", "0.0.0.0", host=None)

@@ -241,6 +241,11 @@ class LimitsReloaded(WireCase):
                 closed += 1
         self.assertEqual(closed, 3)
 
+    def test_more_pending_than_32_bits_count(self):
+        server = self.start(config="max_pending: 5GB\n", monitor=True)
+        self.assertEqual(server.json("/varz")["max_pending"], 5 << 30)
+        self.client(server).send("SUB foo 1\r\n" + "PUB foo 1\r\nx\r\n").expect(msg("foo", 1, "x"))
+
     def test_connect_line_still_fits(self):
         server = self.start(config="max_control_line: 256\n")
         with RawClient(server.port) as c:

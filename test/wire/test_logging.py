@@ -115,6 +115,44 @@ class Lines(WireCase):
                           "[INF] Initiating Shutdown...", "[INF] Server Exiting.."])
 
 
+class Identity(WireCase):
+    """Whom the lines of a session name."""
+
+    serve = False
+    KEY = "UC6NLCN7AS34YOJVCYD4PJ3QB7QGLYG5B5IMBT25VW5K4TNUJODM7BOX"
+
+    def label(self, config, **options):
+        server = self.start("-D", config=config)
+        self.client(server, **options).close()
+        server.wait_log("Client connection closed")
+        line = next(x for x in lines(server) if "Client connection closed" in x)
+        return re.sub(r"^\[DBG\] 127\.0\.0\.1:\d+ - cid:\d+ - (.*?)(?: - )?Client connection closed: Client Closed$", r"\1", line)
+
+    def test_who_connect_says(self):
+        client = {"name": "nm", "lang": "py", "version": "1.0"}
+        for config, options, label in (
+                ("", {}, ""), ("", {"name": "nm"}, '"nm"'), ("", {"version": "1.0"}, '"v1.0"'),
+                ("", {"lang": "py", "name": "nm"}, '"py:nm"'), ("", client, '"v1.0:py:nm"'),
+                ("", {"user": "x", "pass": "s3cr3t-x"}, '"$G/user:x"'), ("", {"auth_token": "s3cr3t-x"}, '"$G/token"'),
+                (USERS, {"user": "a", "pass": "s3cr3t-a", **client}, '"v1.0:py:nm" - "$G/user:a"'),
+                ("authorization { token: s3cr3t-t }\n", {"auth_token": "s3cr3t-t"}, '"$G/token"')):
+            with self.subTest(config=config, options=options):
+                self.assertEqual(self.label(config, **options), label)
+
+    def test_who_the_configuration_takes_it_for(self):
+        accounts = "accounts { A { users: [{user: ua, password: s3cr3t-a}, {nkey: %s}] } }\nno_auth_user: %s\n"
+        self.assertEqual(self.label(accounts % (self.KEY, "ua")), '"A/user:ua"')
+        self.assertEqual(self.label(accounts % (self.KEY, self.KEY)), f'"A/nkey:{self.KEY}"')
+
+    def test_further_connects_do_not_make_it_longer(self):
+        server = self.start("-D")
+        c = self.client(server, name="nm", user="x")
+        for _ in range(3):
+            c.send(connect_line(name="nm", user="x")).fence()
+        c.close()
+        server.wait_log('"nm" - "$G/user:x" - Client connection closed')
+
+
 class Trace(WireCase):
     serve = False
 

@@ -349,6 +349,14 @@ class Connz(WireCase):
         c.close()
         self.closed(c, "Client Closed")
 
+    def test_closed_ones_still_show_what_they_subscribed(self):
+        c = self.client()
+        c.send("".join(f"SUB kept.{i} {i}\r\n" for i in range(10)) + "SUB kept.q g q\r\nSUB gone 99\r\nUNSUB 99\r\n").fence()
+        c.close()
+        self.closed(c, "Client Closed")
+        e, = self.entries(f"?state=closed&subs=1&cid={c.info['client_id']}")
+        self.assertEqual(sorted(e["subscriptions_list"]), sorted([f"kept.{i}" for i in range(10)] + ["kept.q"]))
+
     def closed(self, c, reason):
         cid = c.info["client_id"]
         e, = wait_until(lambda: self.entries(f"?state=closed&cid={cid}"), "the closed entry")

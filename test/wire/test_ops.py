@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import WireCase, msg, pub
+from harness import WireCase, connect_line, msg, pub
 from harness.kernel import data_segments_received
 
 
@@ -64,6 +64,18 @@ class Publish(WireCase):
             c.send(pub("foo", "", reply)).expect(
                 f"-ERR 'Permissions Violation for Publish with Reply of \"{reply}\"'\r\n")
         c.send(pub("_R_", "", "_R_")).send(pub("$JSx.ACK", "", "$JSx.ACK")).fence()
+
+    def test_system_account_may_publish_to_raft_groups(self):
+        server = self.start(config="accounts { $SYS { users: [{user: sys, password: p}] }, A { users: [{user: a, password: p}] } }\n")
+        sys, watcher = (self.client(server, user="sys", **{"pass": "p"}) for _ in range(2))
+        watcher.send("SUB $NRG.> 1\r\n").fence()
+        sys.send(pub("$NRG.x", "1")).fence()
+        watcher.expect(msg("$NRG.x", 1, "1"))
+        error = "-ERR 'Permissions Violation for Publish to \"{}\"'\r\n"
+        sys.send(pub("_GR_.x")).expect(error.format("_GR_.x")).fence()
+        sys.send(connect_line(user="a", **{"pass": "p"}) + pub("$NRG.x")).expect(error.format("$NRG.x")).fence()
+        sys.send(connect_line(user="sys", **{"pass": "p"}) + pub("$NRG.x", "2")).fence()
+        watcher.expect(msg("$NRG.x", 1, "2")).fence()
 
     def test_subjects_without_meaning_reach_nobody(self):
         c = self.client()

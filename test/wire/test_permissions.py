@@ -109,6 +109,49 @@ class Permissions(WireCase):
         asker.expect(msg("inb", 5, "1")).fence()
 
 
+class QueueRules(WireCase):
+    """Rules with a group behind the subject."""
+
+    serve = False
+
+    def user(self, server, name):
+        c = self.raw(server)
+        c.read_info()
+        c.send(login(name) + b"PING\r\n").expect("PONG\r\n")
+        return c
+
+    def test_who_may_join(self):
+        anything = '{deny: ["> *.dev", "> locked"]}'
+        cases = [('"> v1.>"', "a", "v1.x", True), ('"> v1.>"', "a", None, False), ('"> v1.>"', "a", "v1", False),
+                 ('"a g"', "a", "h", False), ('"a g"', "a", "g", True), ('["a", "a g"]', "a", "h", False),
+                 ("a", "a", "any", True), ('["> *.dev", "> *.stg"]', "a", "x.prod", False),
+                 ('{deny: ["> >"]}', "a", "g", False), ('{deny: ["> >"]}', "a", None, True),
+                 ('{deny: a}', "a", "g", False), ('{deny: ["a >"]}', "a", "g.h", False), ('{deny: ["a >"]}', "b", "g", True),
+                 (anything, "a", "x.dev", False), (anything, "a", "x.y.dev", True), (anything, "a", "dev", True),
+                 ('{allow: ">", deny: ["a.>", "> locked"]}', "a.b", "free", False), (anything, "a", "locked", False)]
+        users = "\n".join(f"{{user: u{i}, password: p, permissions: {{subscribe: {rules}}}}}"
+                          for i, (rules, *_) in enumerate(cases))
+        server = self.start(config=f"authorization {{ users: [{users}] }}\n")
+        for i, (rules, subject, queue, may) in enumerate(cases):
+            with self.subTest(rules=rules, subject=subject, queue=queue):
+                c = self.user(server, f"u{i}")
+                c.send(f"SUB {subject} {queue or ''} 1\r\nPING\r\n")
+                c.expect(("" if may else subscribe_error(subject, queue)) + "PONG\r\n")
+
+    def test_what_one_group_may_not_have_others_get(self):
+        cases = [("a.b one", "one", "two"), ("b.b one.*", "one.x", "two.x"), ("c.b one.>", "one.x.y", "one")]
+        users = ", ".join(f'{{user: u{i}, password: p, permissions: {{subscribe: {{allow: ">", deny: "{deny}"}}}}}}'
+                          for i, (deny, *_) in enumerate(cases))
+        server = self.start(config=f"authorization {{ users: [{users}, {{user: all, password: p}}] }}\n")
+        for i, (deny, barred, free) in enumerate(cases):
+            with self.subTest(deny=deny):
+                c, p, top = self.user(server, f"u{i}"), self.user(server, "all"), deny[0]
+                c.send(f"SUB {top}.* {barred} 1\r\nSUB {top}.* {free} 2\r\nSUB {top}.* 3\r\n").fence()
+                p.send(pub(f"{top}.b", "x") + pub(f"{top}.c", "y")).fence()
+                self.assertEqual(sorted(c.read_to_fence()), [msg(f"{top}.b", sid, "x") for sid in (2, 3)]
+                                 + [msg(f"{top}.c", sid, "y") for sid in (1, 2, 3)])
+
+
 class Reloaded(WireCase):
     serve = False
 

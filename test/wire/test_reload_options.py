@@ -126,9 +126,13 @@ class Files(ReloadOptionCase):
         flags = ("-m", str(monitor))
         with self.running("ping_max: 2\n", *flags, ports_file=False, port=port, monitor=False) as t:
             t.server.monitor_port = monitor
-            os.mkdir(f"{t.server.dir}/ports")
-            t.reload(f'ports_file_dir: "{t.server.dir}/ports"\n')
-            wait_until(lambda: os.listdir(f"{t.server.dir}/ports"), "the ports file")
+            first, second = f"{t.server.dir}/ports", f"{t.server.dir}/elsewhere"
+            os.mkdir(first)
+            os.mkdir(second)
+            t.reload(f'ports_file_dir: "{first}"\n')
+            name, = wait_until(lambda: os.listdir(first), "the ports file")
+            t.reload(f'ports_file_dir: "{second}"\n')
+            wait_until(lambda: os.listdir(second) == [name] and not os.listdir(first), "the ports file elsewhere")
 
     def test_prof_port(self):
         with self.running("") as t:
