@@ -172,7 +172,7 @@ private:
   }
 
   static auth_decision refuse_proxy(std::string shown) {
-    auto d = auth_decision::refuse("proxy required", std::move(shown));
+    auto d = auth_decision::refuse("proxy connection required", std::move(shown));
     d.reason = closed_reason::proxy_required;
     return d;
   }

@@ -73,6 +73,8 @@ struct auth_decision;
 /// What a service in an account is asked before a login is decided (callout_core.hpp).
 struct service_question {
   std::string account;
+  /// Where the login would stand without the service; empty: nowhere. If that account is full, nobody is asked.
+  std::string account_before;
   std::string subject, headers, body;
   std::chrono::nanoseconds within{};
   /// Decides by the body of the answer; not called when none comes.
@@ -85,6 +87,8 @@ struct auth_decision {
   user_rules_ptr user;  // accepted
   closed_reason reason = closed_reason::authentication_failure;
   std::string why;      // refused: for the log and $SYS, never for the client
+  /// refused: the account whose owner hears why; empty: the one where the session stands hears the reason.
+  std::string heard_by;
   std::string shown;    // the name as monitoring shows it
   /// The configured user or nkey that the login named; empty: there is none.
   std::string known;

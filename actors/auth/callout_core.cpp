@@ -50,12 +50,14 @@ struct asked_login {
   std::string user_key;  // public key made for this login
   std::string server_id;
   std::string shown;
+  bool proxy_missing = false;  // what the service says does not stand in for it
 
   auth_decision refuse(std::string why) const {
-    return auth_decision::refuse(capitalized(std::move(why)), shown);
+    return finished(auth_decision::refuse(std::move(why)), shown);
   }
 
   auth_decision judge(std::string_view answer) const;
+  auth_decision finished(auth_decision d, const std::string& name) const;
   result<authorization_response_claims> read(std::string_view answer) const;
 };
 
@@ -91,29 +93,37 @@ result<authorization_response_claims> asked_login::read(std::string_view answer)
   return claims;
 }
 
+/// With the name to show, and who hears why not: the owner of the service, whose logins these are.
+auth_decision asked_login::finished(auth_decision d, const std::string& name) const {
+  if (d.what == outcome::accepted) {
+    d.shown = name;
+    return d;
+  }
+  d.shown = shown;
+  d.why = capitalized(std::move(d.why));
+  d.heard_by = terms->account;
+  if (d.work) d.work = [work = std::move(d.work), self = *this, name] { return self.finished(work(), name); };
+  if (d.begin)
+    d.begin = [begin = std::move(d.begin), self = *this, name](std::function<void(auth_decision)> done) {
+      begin([self, name, done = std::move(done)](auth_decision late) { done(self.finished(std::move(late), name)); });
+    };
+  return d;
+}
+
 auth_decision asked_login::judge(std::string_view answer) const {
   auto response = read(answer);
   if (!response) return refuse(response.error().context);
   auto user = decode_user_jwt(response->jwt);
   if (!user) return refuse(user.error().context);
-  if (user->limits.proxy_required && login.proxy_key.empty()) return refuse_for_proxy(shown);
+  if (proxy_missing || (user->limits.proxy_required && login.proxy_key.empty()))
+    return finished(refuse_for_proxy(shown), shown);
   if (const claim_faults faults = check_claims(*user, now_s(), zones); !faults.empty())
     return refuse("Error validating user JWT: " + faults.front());
   if (user->data.subject != user_key)
     return refuse("Expected authorized user of " + go_quote(user_key) + " but got "
                   + go_quote(user->data.subject) + " on account " + go_quote(terms->account));
   const std::string name = user->data.name.empty() ? shown : user->data.name;
-  auth_decision d = terms->place(std::move(*user), login);
-  d.shown = d.what == outcome::refused ? shown : name;
-  d.why = capitalized(std::move(d.why));
-  if (d.what == outcome::deferred)
-    d.work = [work = std::move(d.work), name, shown = shown] {
-      auth_decision late = work();
-      late.shown = late.what == outcome::refused ? shown : name;
-      late.why = capitalized(std::move(late.why));
-      return late;
-    };
-  return d;
+  return finished(terms->place(std::move(*user), login), name);
 }
 
 authorization_request_claims describe(const callout_terms& terms, const callout_environment& env,
@@ -156,11 +166,13 @@ auth_decision ask_service(std::shared_ptr<const callout_terms> terms,
   asked->user_key = nkey_pair::generate(nkey_role::user).public_key();
   asked->server_id = env.server.id;
   asked->shown = before.shown;
+  asked->proxy_missing = before.reason == closed_reason::proxy_required;
 
   authorization_request_claims claims = describe(*terms, env, login, before);
   claims.user_nkey = asked->user_key;
   auto question = std::make_shared<service_question>();
   question->account = terms->account;
+  if (before.user) question->account_before = before.user->account;
   question->subject = std::string(callout_subject);
   question->within = env.timeout;
   question->body = encode_authorization_request(claims, env.keys->identity, env.now_s());
@@ -184,21 +196,39 @@ auth_decision ask_service(std::shared_ptr<const callout_terms> terms,
   return d;
 }
 
-user_rules_ptr with_callout_denies(const user_rules& rules, callout_part part) {
-  auto out = std::make_shared<user_rules>(rules);
-  out->callout = part;
+result<int64_t> placed_session_end(const user_claims& user, const login_request& login, const std::string& account,
+                                   int64_t now_s, const zone_offset& zones) {
+  const auto bad = [&](const std::string& why) {
+    return error{errc::unauthorized, "authorized user on account " + go_quote(account) + why};
+  };
+  if (!source_allowed(user.limits.sources, login.host)) return bad(" not allowed from source " + go_quote(login.host));
+  auto ends = session_end(user, login.host, now_s, zones);
+  if (!ends) return bad(" outside of valid connect times");
+  if (!connection_type_allowed(user.limits.allowed_connection_types, login.connection_type))
+    return bad(" not allowed to use connection type");
+  return ends;
+}
+
+std::optional<config::permissions> listed_permissions(const user_rules& rules) {
+  if (rules.callout == callout_part::none) return rules.listed;
   config::permissions merged = rules.listed.value_or(config::permissions{});
   const auto deny = [](std::optional<config::subject_permission>& list, std::string_view subject) {
     if (!list) list.emplace();
     list->deny.emplace_back(subject);
   };
   deny(merged.publish, callout_subject);
-  if (part == callout_part::user) {
+  if (rules.callout == callout_part::user) {
     deny(merged.publish, callout_replies);
     deny(merged.subscribe, callout_subject);
     deny(merged.subscribe, callout_replies);
   }
-  out->permissions = permission_set::make(merged);
+  return merged;
+}
+
+user_rules_ptr with_callout_denies(const user_rules& rules, callout_part part) {
+  auto out = std::make_shared<user_rules>(rules);
+  out->callout = part;
+  out->permissions = permission_set::make(*listed_permissions(*out));
   return out;
 }
 
@@ -229,7 +259,8 @@ std::string digest_of_inputs(const config::server_options& o) {
     for (const std::string& s : list) add(s);
   };
   add_all({a.user, a.pass, a.token, o.no_auth_user, a.callout->issuer, a.callout->account,
-           a.callout->xkey, a.proxy_required ? "p" : "", o.tls && o.tls->verify_and_map ? "m" : ""});
+           a.callout->xkey, a.proxy_required ? "p" : "", o.tls && o.tls->verify_and_map ? "m" : "",
+           o.tls && o.tls->verify ? "v" : ""});
   add_all(o.server_tags);
   add_all(a.callout->auth_users);
   add_all(a.callout->allowed_accounts);
@@ -273,11 +304,9 @@ public:
     const auto target = known.find(user.data.audience);
     if (target == known.end())
       return auth_decision::refuse("no valid account " + go_quote(user.data.audience)
-                                   + " for auth callout response " + here);
-    if (!connection_type_allowed(user.limits.allowed_connection_types, login.connection_type))
-      return auth_decision::refuse("authorized user " + here + " not allowed to use connection type");
-    auto ends = session_end(user, login.host, now_s_(), zones_);
-    if (!ends) return auth_decision::refuse("authorized user " + here + ": " + ends.error().context);
+                                   + " for auth callout response " + here + ": account missing");
+    const auto ends = placed_session_end(user, login, account, now_s_(), zones_);
+    if (!ends) return auth_decision::refuse(ends.error().context);
     auto rules = rules_of(user, *ends, target->second);
     rules->account = target->first;
     rules->by_callout = true;
@@ -347,14 +376,14 @@ private:
   auth_decision conclude(auth_decision d, bool trusted, const login_request& login) const {
     const bool in = d.what == outcome::accepted;
     if (d.what == outcome::asks) return d;
-    // A proxy that is not trusted, or missing where one has to be, is no matter for the service.
-    if (d.what == outcome::refused
-        && (d.reason == closed_reason::proxy_not_trusted || d.reason == closed_reason::proxy_required))
-      return d;
     const bool elsewhere = in && d.user->account != "$G" && !options_.allowed_accounts.empty()
                            && !contains(options_.allowed_accounts, d.user->account);
     if (!trusted && !elsewhere) return ask_service(terms_, env_, login, d);
     if (in && trusted) d.user = with_part(std::move(d.user));
+    if (d.what == outcome::refused) {
+      d.heard_by = terms_->account;
+      d.why = to_text(d.reason);
+    }
     return d;
   }
 

@@ -61,9 +61,17 @@ auth_decision ask_service(std::shared_ptr<const callout_terms> terms,
                           const callout_environment& env, const login_request& login,
                           const auth_decision& before);
 
+/// When the session of a user that a service in `account` described ends, as `session_end` tells it, and whether it may
+/// begin at all. Errors are what the owner of the service hears.
+result<int64_t> placed_session_end(const user_claims& user, const login_request& login, const std::string& account,
+                                   int64_t now_s, const zone_offset& zones);
+
 /// The rules without what might get between the node and the service: nobody but the node asks,
 /// and users see neither questions nor answers.
 user_rules_ptr with_callout_denies(const user_rules& rules, callout_part part);
+
+/// What the user may do as text, with what a callout takes away.
+std::optional<config::permissions> listed_permissions(const user_rules& rules);
 
 /// What of a callout's configuration names something that is not there, for the log.
 std::vector<std::string> callout_complaints(const config::server_options& options,

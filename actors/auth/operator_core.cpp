@@ -125,16 +125,13 @@ private:
                                 const login_request& login) {
     const operator_account& target = *its_account;
     const operator_environment& env = accounts.environment();
-    const std::string on = "authorized user on account " + go_quote(here);
     if (auto fine = apply_account(*accounts.trust(), target, user, env.now_s()); !fine)
       return auth_decision::refuse(fine.error().context);
     if (user.limits.proxy_required && login.proxy_key.empty()) return refuse_for_proxy({});
     if (is_revoked(target.claims.revocations, user.data.subject, user.data.issued_at))
       return auth_decision::refuse("User authentication revoked");
-    if (!connection_type_allowed(user.limits.allowed_connection_types, login.connection_type))
-      return auth_decision::refuse(on + " not allowed to use connection type");
-    auto ends = session_end(user, login.host, env.now_s(), env.zones);
-    if (!ends) return auth_decision::refuse(on + ": " + ends.error().context);
+    const auto ends = placed_session_end(user, login, here, env.now_s(), env.zones);
+    if (!ends) return auth_decision::refuse(ends.error().context);
     auto rules = make_rules(its_account, user, {}, *ends);
     rules->by_callout = true;
     if (target.claims.authorization.enabled())

@@ -8,7 +8,7 @@
 namespace troupe {
 
 auth_decision refuse_for_proxy(std::string shown) {
-  auth_decision d = auth_decision::refuse("proxy required", std::move(shown));
+  auth_decision d = auth_decision::refuse("proxy connection required", std::move(shown));
   d.reason = closed_reason::proxy_required;
   return d;
 }

@@ -10,12 +10,11 @@ bool overrides(const config::websocket_options& ws) {
   return !ws.user.empty() || !ws.token.empty() || !ws.no_auth_user.empty();
 }
 
-/// Own credentials replace those of other clients, all of them; users and nkeys stay. Whether
-/// certificates name users is always the block's own business.
+/// Own credentials replace those of other clients, all of them; users and nkeys stay. Both TLS blocks stay too: whether
+/// certificates name users is each listener's own business, but whom the other's may name needs one here as well.
 config::server_options own_options(const config::server_options& options) {
   config::server_options own = options;
   const config::websocket_options& ws = options.websocket;
-  own.tls = ws.tls;
   if (overrides(ws)) {
     own.authorization.user = ws.user;
     own.authorization.pass = ws.pass;

@@ -135,7 +135,7 @@ private:
   void log_error(std::string_view text) override;
   void log_debug(std::string_view text) override;
   void log_refused(const connect_options& who) override;
-  void refused(const connect_options& who, closed_reason reason) override;
+  void refused(const connect_options& who, const auth_outcome& outcome) override;
   void trace(std::string_view line) override;
   uint64_t random(uint64_t bound) override;
 
@@ -167,6 +167,7 @@ private:
   void warn_of_named_user(const connect_options& options, const user_rules& user);
   bool settles_later(const auth_decision& decision);
   bool still_through_trusted_proxy(const node_policy& policy) const;
+  bool has_room(const routing::account& account) const;
   bool bind(routing::account_ptr account, bool limited);
   void take_rules(user_rules_ptr rules);
   void apply_bounds();

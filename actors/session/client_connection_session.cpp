@@ -98,6 +98,9 @@ auth_outcome client_connection::authenticate(const connect_options& options, boo
 bool client_connection::settles_later(const auth_decision& decision) {
   using enum auth_decision::outcome;
   if (decision.what != deferred && decision.what != asks) return false;
+  if (decision.what == asks)
+    if (const auto before = hub_.find_account(decision.question->account_before); before && !has_room(*before))
+      return false;
   who().user = decision.shown;
   auto self = caf::actor_cast<client_handle>(ctrl());
   if (decision.what == deferred) hub_.check_elsewhere(decision, std::move(self));
@@ -115,10 +118,15 @@ void client_connection::warn_of_named_user(const connect_options& options, const
 
 auth_outcome client_connection::admit(const auth_decision& decision) {
   who().user = decision.shown;
+  const auth_outcome full{.reason = closed_reason::max_account_connections_exceeded,
+                          .err = err_text::max_account_connections};
+  if (decision.what == auth_decision::outcome::asks) return full;  // without asking
   if (decision.what != auth_decision::outcome::accepted) {
     hub_.counters().auth_errors.add(1);
     log_debug("Login refused: " + decision.why);
-    return {.reason = decision.reason};
+    return {.reason = decision.reason,
+            .heard_by = decision.heard_by,
+            .why = decision.heard_by.empty() ? std::string() : decision.why};
   }
   routing::account_ptr account = hub_.find_account(decision.user->account);
   if (!account) {
@@ -126,9 +134,7 @@ auth_outcome client_connection::admit(const auth_decision& decision) {
     log_error("Account " + decision.user->account + " is not there");
     return {.reason = closed_reason::missing_account, .err = err_text::account_registration};
   }
-  if (!bind(std::move(account), true))
-    return {.reason = closed_reason::max_account_connections_exceeded,
-            .err = err_text::max_account_connections};
+  if (!bind(std::move(account), true)) return full;
   take_rules(decision.user);
   apply_bounds();
   follow_expiry();
@@ -219,10 +225,15 @@ void client_connection::withdraw_denied() {
 }
 
 /// Moves the session to an account; false: that one is full. It has no subscription at that moment.
+bool client_connection::has_room(const routing::account& account) const {
+  if (&account == account_.get()) return true;
+  const int64_t most = account.rules()->limits.max_connections;
+  return most < 0 || account.connections() < most;
+}
+
 bool client_connection::bind(routing::account_ptr account, bool limited) {
   if (account == account_) return true;
-  const int64_t most = account->rules()->limits.max_connections;
-  if (limited && most >= 0 && account->connections() >= most) return false;
+  if (limited && !has_room(*account)) return false;
   account->enter();
   account_->leave();
   routing::account_ptr before = std::exchange(account_, std::move(account));
@@ -419,11 +430,14 @@ void client_connection::connected(const connect_options& who) {
   if (session_events* events = hub_.node().events.get()) events->connected(snapshot(false));
 }
 
-void client_connection::refused(const connect_options& who, closed_reason reason) {
+void client_connection::refused(const connect_options& who, const auth_outcome& outcome) {
   note_client(who);  // it shows among the closed ones
   profile_->refused = profile_->identity.empty();
-  if (session_events* events = hub_.node().events.get())
-    events->refused(snapshot(false), reason, *account_);
+  session_events* events = hub_.node().events.get();
+  if (!events) return;
+  const routing::account_ptr hearer = outcome.heard_by.empty() ? account_ : hub_.find_account(outcome.heard_by);
+  events->refused(snapshot(false), outcome.reason, hearer ? *hearer : *account_,
+                  outcome.why.empty() ? to_text(outcome.reason) : outcome.why);
 }
 
 uint64_t client_connection::random(uint64_t bound) {

@@ -232,7 +232,7 @@ void client_core::end_if_barred() {
 void client_core::auth_violation(const auth_outcome& outcome, const connect_options& who) {
   if (outcome.err != err_text::authorization_violation) return fail(outcome.err, outcome.reason);
   port_.log_refused(who);
-  port_.refused(who, outcome.reason);
+  port_.refused(who, outcome);
   send_err(outcome.err);
   closed_ = true;
   port_.close(outcome.reason);

@@ -30,6 +30,8 @@ struct auth_outcome {
   bool pending = false;  // the answer comes with `login_done`
   closed_reason reason = closed_reason::authentication_failure;
   std::string_view err = err_text::authorization_violation;  // not ok: what the client reads
+  /// Not ok: the account whose owner hears `why`; empty: the one where the session stands hears the reason.
+  std::string heard_by{}, why{};
 };
 
 /// Bounds of one session besides the node's; the narrower count.
@@ -82,7 +84,7 @@ public:
   /// A login was refused: for the log, whom it named.
   virtual void log_refused(const connect_options& who) = 0;
   /// The same, for whoever watches the server; the session ends.
-  virtual void refused(const connect_options&, closed_reason) {}
+  virtual void refused(const connect_options&, const auth_outcome&) {}
   /// A line of the protocol trace. Only called while this session is traced.
   virtual void trace(std::string_view line) = 0;
   /// A number in [0, bound), for jitter.

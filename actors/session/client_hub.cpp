@@ -218,8 +218,10 @@ void client_hub::ask_service(const service_question& question, client_handle cli
       if (decision.what == auth_decision::outcome::refused) log::warn("{}", decision.why);
       return tell(std::move(decision));
     }
-    tell(auth_decision::refuse("Authorization callout response not received in time on account "
-                               + go_quote(account->name())));
+    auto late = auth_decision::refuse("Authorization callout response not received in time on account "
+                                      + go_quote(account->name()));
+    late.heard_by = account->name();
+    tell(std::move(late));
   };
   if (!asker_.direct->request(account, asked, question.within, on_answer))
     tell(auth_decision::refuse("Nobody listens for authorization requests on account "

@@ -19,9 +19,9 @@ public:
   virtual void connected(const observe::connection_snapshot& client) = 0;
   /// A connection has ended; its reason stands in the snapshot.
   virtual void disconnected(const observe::connection_snapshot& client) = 0;
-  /// A login was refused. `account`: where the session stood then.
+  /// A login was refused. `account`: whose owner hears it too, and why; mostly where the session stood then.
   virtual void refused(const observe::connection_snapshot& client, closed_reason reason,
-                       routing::account& account) = 0;
+                       routing::account& account, std::string_view why) = 0;
   /// A certificate of a client's chain has been revoked, or nobody says that it has not.
   virtual void peer_link_invalid(const peer_verdict& verdict) = 0;
   /// A client's handshake was refused for that.

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <thread>
 
+#include "actors/auth/callout_core.hpp"
 #include "actors/observe/logger.hpp"
 #include "actors/session/gather.hpp"
 #include "actors/system/system_service.hpp"
@@ -220,13 +221,15 @@ void system_service::serve_user_info(const work& w) {
       .receive([&](const user_rules_ptr& r) { rules = r; }, [](const caf::error&) {});
   }
   user_info info;
+  std::optional<config::permissions> permissions;
   info.user = who->user;
   info.account = who->account;
   if (!who->account.empty() && parts_.context->accounts->find(who->account))
     info.account_name = who->account;
   info.user_name = who->name_tag;
   if (rules) {
-    if (rules->listed) info.permissions = &*rules->listed;
+    permissions = listed_permissions(*rules);
+    if (permissions) info.permissions = &*permissions;
     if (rules->expires_at_s != 0)
       info.expires_in_s = std::max<int64_t>(rules->expires_at_s - std::time(nullptr), 0);
   }

@@ -192,16 +192,16 @@ void system_service::disconnected(const observe::connection_snapshot& client) {
 }
 
 void system_service::refused(const observe::connection_snapshot& client, closed_reason reason,
-                             routing::account& account) {
+                             routing::account& account, std::string_view why) {
   if (silent_) return;
-  const std::string_view why = to_text(reason);
   const std::string subject = "$SYS.SERVER." + parts_.server_id + ".CLIENT.AUTH.ERR";
   if (wanted(subject))
-    publish_here(*account_, subject, disconnect_json(card(), mark(), new_event(), client, why));
+    publish_here(*account_, subject, disconnect_json(card(), mark(), new_event(), client, to_text(reason)));
   routing::shard_actor& shard = account.shard(reactor::current()->index());
-  if (shard.core().has_interest(account_auth_error_subject))
-    publish_here(account, account_auth_error_subject,
-                 disconnect_json(card(), mark(), new_event(), client, why));
+  if (!shard.core().has_interest(account_auth_error_subject)) return;
+  observe::connection_snapshot told = client;
+  told.account = account.name();
+  publish_here(account, account_auth_error_subject, disconnect_json(card(), mark(), new_event(), told, why));
 }
 
 void system_service::peer_link_invalid(const peer_verdict& verdict) {

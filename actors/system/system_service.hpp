@@ -101,7 +101,7 @@ public:
   void connected(const observe::connection_snapshot& client) override;
   void disconnected(const observe::connection_snapshot& client) override;
   void refused(const observe::connection_snapshot& client, closed_reason reason,
-               routing::account& account) override;
+               routing::account& account, std::string_view why) override;
   void peer_link_invalid(const peer_verdict& verdict) override;
   void peer_rejected(const peer_verdict& verdict) override;
   void peer_judged_elsewhere(peer_verdict_ptr verdict) override;

@@ -20,7 +20,8 @@ const std::string hello = "CONNECT {\"verbose\":false}\r\nPING\r\n";
 struct brittle_events final : session_events {
   void connected(const observe::connection_snapshot&) override { maybe(at_connect); }
   void disconnected(const observe::connection_snapshot&) override { maybe(at_end); }
-  void refused(const observe::connection_snapshot&, closed_reason, routing::account&) override {
+  void refused(const observe::connection_snapshot&, closed_reason, routing::account&,
+               std::string_view) override {
     maybe(at_refusal);
   }
   void peer_link_invalid(const peer_verdict&) override {}
