@@ -27,12 +27,13 @@ result<void> apply_account(const operator_trust& trust, const operator_account& 
   const auto refuse = [](std::string why) { return error{errc::unauthorized, std::move(why)}; };
   if (!trust.trusts(account.claims.data.issuer))
     return refuse("Account JWT not signed by trusted operator");
-  if (!account.may_sign(user.data.issuer)) return refuse("User JWT issuer is not known");
+  if (!account.may_sign(user.data.issuer))
+    return refuse("User JWT issuer " + go_quote(user.data.issuer) + " is not known");
   if (const user_scope* scope = account.scope_of(user.data.issuer)) {
     if (!states_nothing(user.limits))
-      return refuse("scoped users require no permissions or limits set");
+      return refuse("User JWT is not valid: scoped users require no permissions or limits set");
     auto limits = fill_template(*scope, user, account.claims);
-    if (!limits) return limits.error();
+    if (!limits) return refuse("User JWT generated invalid permissions: " + limits.error().context);
     user.limits = std::move(*limits);
   }
   if (account.expired(now_s)) return refuse("Account JWT has expired");

@@ -24,7 +24,7 @@ constexpr int bad_request = 400, failed = 500;
 
 /// Who asks, as the header of an import tells.
 struct requester {
-  std::string account, service, user, name_tag;
+  std::string account, service, user;
 };
 
 result<requester> read_requester(const std::string& json) {
@@ -40,7 +40,6 @@ result<requester> read_requester(const std::string& json) {
   text("acc", who.account);
   text("svc", who.service);
   text("user", who.user);
-  text("name_tag", who.name_tag);
   return who;
 }
 
@@ -224,10 +223,11 @@ void system_service::serve_user_info(const work& w) {
   std::optional<config::permissions> permissions;
   info.user = who->user;
   info.account = who->account;
-  if (!who->account.empty() && parts_.context->accounts->find(who->account))
-    info.account_name = who->account;
-  info.user_name = who->name_tag;
+  if (!who->account.empty())
+    if (const routing::account_ptr account = parts_.context->accounts->find(who->account))
+      info.account_name = account->name_tag().empty() ? who->account : account->name_tag();
   if (rules) {
+    info.user_name = rules->name_tag;
     permissions = listed_permissions(*rules);
     if (permissions) info.permissions = &*permissions;
     if (rules->expires_at_s != 0)

@@ -87,7 +87,7 @@ TEST_CASE("failed logins cost the same: hashes of several costs beside plain pas
   const outcome_of_login nobody = log_in(*auth, login("nobody", "x"));
   CHECK(nobody.elsewhere);
   CHECK(nobody.effort.bcrypt_rounds == 64);
-  CHECK(log_in(*auth, login("proxied", "s3cret")).why == "proxy required");
+  CHECK(log_in(*auth, login("proxied", "s3cret")).why == "proxy connection required");
 }
 
 TEST_CASE("failed logins cost the same: a single user, a token", "[auth][effort]") {

@@ -196,10 +196,10 @@ TEST_CASE("operator mode: what is refused, and why", "[auth][operator]") {
   CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"issuer_account":")" + std::string(go::pub_acc)
                                              + "\""),
                                 go::seed_ask)))
-        == "User JWT issuer is not known");
+          .starts_with("User JWT issuer "));
   CHECK(why(with_jwt(w.user_jwt(w.plain_user(), go::seed_acc, noon - 1)))
         == "User JWT no longer valid: claim is expired");
-  CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"proxy_required":true)")))) == "proxy required");
+  CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"proxy_required":true)")))) == "proxy connection required");
   CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"src":["10.0.0.0/8"])")))) == "Bad src Ip 127.0.0.1");
   CHECK(why(with_jwt(w.user_jwt(w.plain_user(R"(,"times":[{"start":"08:00:00","end":"09:00:00"}])"))))
         == "Outside connect times");
@@ -245,7 +245,7 @@ TEST_CASE("operator mode: a strict operator's accounts do not sign users themsel
   world w;
   w.trust.strict_keys = {go::pub_osk};
   w.make();
-  CHECK(w.login_jwt(w.user_jwt(w.plain_user())).why == "User JWT issuer is not known");
+  CHECK(w.login_jwt(w.user_jwt(w.plain_user())).why.starts_with("User JWT issuer "));
   w.add_account(R"({"type":"account","version":2,"signing_keys":[")" + std::string(go::pub_ask)
                 + R"("],)" + open_limits + "}");
   w.make();
@@ -340,7 +340,7 @@ TEST_CASE("operator mode: users of a scoped key get its template and must ask fo
   CHECK(d.user->listed->publish->allow == claim_strings{"x.bob"});
   CHECK(d.user->max_subscriptions == 3);
   CHECK(w.login_jwt(w.user_jwt(w.plain_user(account), go::seed_scoped)).why
-        == "scoped users require no permissions or limits set");
+        == "User JWT is not valid: scoped users require no permissions or limits set");
 }
 
 TEST_CASE("operator mode: imports come with the accounts they come from", "[auth][operator]") {

@@ -5,7 +5,7 @@ import time
 import unittest
 
 from harness import WireCase, connect_line
-from harness.callout import SUBJECT, TIMEOUT, VIOLATION, CalloutCase, Request, response, user_of
+from harness.callout import SUBJECT, TIMEOUT, VIOLATION, CalloutCase, OperatorCalloutCase, Request, response, user_of
 from harness.certificates import client_context
 from harness.nkeys import ACCOUNT, USER, Key, Operator, user_jwt
 from harness.tls_case import CA, CLIENT, TlsCase, tls
@@ -361,36 +361,7 @@ class Reload(CalloutCase):
         s.fence()
 
 
-class OperatorMode(CalloutCase):
-    """An account's claims name who authorizes its users."""
-
-    allowed = None
-
-    @classmethod
-    def authorization(cls):
-        return {"auth_users": [cls.nkey.public], "allowed_accounts": cls.allowed or [cls.app.public]}
-
-    @classmethod
-    def config_text(cls):
-        cls.op = Operator()
-        cls.auth, cls.app, cls.other, cls.signing = (Key(ACCOUNT) for _ in range(4))
-        cls.user = Key(USER)
-        cls.xkey = CurveKey()
-        auth = cls.op.account(cls.auth, signing_keys=[cls.signing.public], authorization=cls.authorization())
-        app, other = cls.op.account(cls.app), cls.op.account(cls.other)
-        return cls.op.config((cls.auth, auth), (cls.app, app), (cls.other, other))
-
-    def login(self, user, jwt, **more):
-        c = self.raw()
-        nonce = c.read_info()["nonce"]
-        c.send(connect_line(jwt=jwt, sig=user.sign_text(nonce), **more) + b"PING\r\n")
-        return c
-
-    def service(self):
-        c = self.login(self.nkey, user_jwt(self.auth, self.nkey), headers=True).expect("PONG\r\n")
-        c.send(f"SUB {SUBJECT} 1\r\n").fence()
-        return c
-
+class OperatorMode(OperatorCalloutCase):
     def test_placed_by_the_service(self):
         s = self.service()
         sentinel = user_jwt(self.auth, self.user, tags=["x"])
@@ -486,7 +457,7 @@ class OperatorSealed(OperatorMode):
             c.expect_closed(VIOLATION)
 
 
-del CalloutCase, TlsCase
+del CalloutCase, OperatorCalloutCase, TlsCase
 
 if __name__ == "__main__":
     unittest.main()

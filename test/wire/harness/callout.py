@@ -5,7 +5,8 @@ import json
 
 from .case import WireCase
 from .client import connect_line
-from .nkeys import ACCOUNT, NO_LIMITS, USER, Key
+from .nkeys import ACCOUNT, NO_LIMITS, USER, Key, Operator, user_jwt
+from .xkey import CurveKey
 
 VIOLATION = "-ERR 'Authorization Violation'\r\n"
 SUBJECT = "$SYS.REQ.USER.AUTH"
@@ -100,3 +101,34 @@ class CalloutCase(WireCase):
     def answer(self, service, request, payload):
         payload = payload.encode() if isinstance(payload, str) else payload
         service.send(f"PUB {request.reply} {len(payload)}\r\n".encode() + payload + b"\r\n")
+
+
+class OperatorCalloutCase(CalloutCase):
+    """An account's claims name who authorizes its users."""
+
+    allowed = None
+
+    @classmethod
+    def authorization(cls):
+        return {"auth_users": [cls.nkey.public], "allowed_accounts": cls.allowed or [cls.app.public]}
+
+    @classmethod
+    def config_text(cls):
+        cls.op = Operator()
+        cls.auth, cls.app, cls.other, cls.signing = (Key(ACCOUNT) for _ in range(4))
+        cls.user = Key(USER)
+        cls.xkey = CurveKey()
+        auth = cls.op.account(cls.auth, signing_keys=[cls.signing.public], authorization=cls.authorization())
+        app, other = cls.op.account(cls.app), cls.op.account(cls.other)
+        return cls.op.config((cls.auth, auth), (cls.app, app), (cls.other, other))
+
+    def login(self, user, jwt, **more):
+        c = self.raw()
+        nonce = c.read_info()["nonce"]
+        c.send(connect_line(jwt=jwt, sig=user.sign_text(nonce), **more) + b"PING\r\n")
+        return c
+
+    def service(self):
+        c = self.login(self.nkey, user_jwt(self.auth, self.nkey), headers=True).expect("PONG\r\n")
+        c.send(f"SUB {SUBJECT} 1\r\n").fence()
+        return c
