@@ -120,6 +120,10 @@ public:
   /// A message with this reply subject was handed to the session.
   void on_delivered(std::string_view reply, nanoseconds now);
   size_t tracked_replies() const { return replies_ ? replies_->order.size() : 0; }
+  /// The session's rules before these: what it may still answer stays so, if the rule for that is the same.
+  void keep_replies_of(permission_state& before) {
+    if (rules_->responses() == before.rules_->responses()) replies_ = std::move(before.replies_);
+  }
 
 private:
   struct grant {

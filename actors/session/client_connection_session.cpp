@@ -204,7 +204,9 @@ void client_connection::renew_rules(const authenticator& auth) {
   if (same_permissions) {
     profile_->rules = std::move(now);  // the state of the session's permissions goes on
   } else {
+    const std::unique_ptr<permission_state> before = std::move(profile_->permissions);
     take_rules(std::move(now));
+    if (before && profile_->permissions) profile_->permissions->keep_replies_of(*before);
     withdraw_denied();
   }
   follow_expiry();

@@ -215,6 +215,22 @@ TEST_CASE("permissions: responses expire and are counted", "[auth][permissions]"
   CHECK_FALSE(usual.may_publish("q", 2min + 1ns));
 }
 
+TEST_CASE("permissions: new rules keep what may be answered, unless that rule is another", "[auth][permissions]") {
+  permission_state before = responder(2, 10s);
+  before.on_delivered("r", 0s);
+  CHECK(before.may_publish("r", 1s));
+  permission_state after = responder(2, 10s, {"other"});
+  after.keep_replies_of(before);
+  CHECK(after.may_publish("r", 2s));
+  CHECK_FALSE(after.may_publish("r", 3s));  // the second was the last
+
+  before = responder(2, 10s);
+  before.on_delivered("r", 0s);
+  permission_state once = responder(1, 10s);
+  once.keep_replies_of(before);
+  CHECK_FALSE(once.may_publish("r", 1s));
+}
+
 TEST_CASE("permissions: replies that the rules allow are not tracked", "[auth][permissions]") {
   permission_state s = responder(1, 2min, {"_INBOX.>"});
   s.on_delivered("_INBOX.a", 0s);

@@ -60,6 +60,7 @@ TEST_CASE("transform: every function", "[subject][transform]") {
            {"*", "{{left(1,9)}}.{{right(1,-1)}}", "12345", "12345.12345"},
            {"*.*", "{{partition(10,1,2)}}", "foo.bar", "0"},
            {"*.*", "{{partition(10)}}", "foo.bar", "6"},
+           {"foo.bar", "baz.{{partition(10)}}", "foo.bar", "baz.6"},
            {"*", "{{partition(0,1)}}", "foo", "0"},
            {"*", "{{random(1)}}", "foo", "0"},
            {"*", "{{random(0)}}", "foo", "0"},

@@ -99,6 +99,26 @@ class Full(ClaimsCase):
             else:
                 other.fence()
 
+    def test_what_may_be_answered_stays_so_under_new_defaults(self):
+        def defaults(most, *allowed):
+            return {"default_permissions": {"pub": {}, "sub": {"allow": ["svc", *allowed]},
+                                            "resp": {"max": most, "ttl": 60_000_000_000}}}
+        server, c, a, _, service = self.live(defaults(1))
+        asker, nothing = self.raw(server), "-ERR 'Permissions Violation for Publish to \"inb\"'\r\n"
+        nonce, key = asker.read_info()["nonce"], Key(USER)
+        asker.send(connect_line(jwt=user_jwt(a, key, pub={"allow": [">"]}, sub={"allow": [">"]}), sig=key.sign_text(nonce)))
+        asker.send("SUB inb 1\r\n").fence()
+        service.send("SUB svc 1\r\n").fence()
+        for change, answered in ((defaults(1, "more"), True), (defaults(2, "more"), False)):
+            asker.send(pub("svc", "", "inb")).fence()
+            service.expect(msg("svc", 1, "", "inb"))
+            self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, **change))
+            service.send(pub("inb", "x"))
+            if answered:
+                asker.expect(msg("inb", 1, "x"))
+            service.send(pub("inb", "y")).expect(nothing * (1 if answered else 2)).fence()
+        asker.fence()
+
     def test_revocation_of_the_past_is_no_matter(self):
         server, c, a, key, session = self.live()
         self.push(c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(a, revocations={key.public: int(time.time()) - 60}))

@@ -2,8 +2,10 @@
 
 import re
 import signal
+import unittest
 
-from harness import Server, WireCase, connect_line, pub, wait_until
+from harness import Server, WireCase, connect_line, pub, server_binary, wait_until
+from harness.server import is_troupe
 
 HEAD = re.compile(r"^\[\d+\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} ")
 USERS = "authorization { users: [{user: a, password: s3cr3t-a}] }\n"
@@ -143,6 +145,13 @@ class Identity(WireCase):
         accounts = "accounts { A { users: [{user: ua, password: s3cr3t-a}, {nkey: %s}] } }\nno_auth_user: %s\n"
         self.assertEqual(self.label(accounts % (self.KEY, "ua")), '"A/user:ua"')
         self.assertEqual(self.label(accounts % (self.KEY, self.KEY)), f'"A/nkey:{self.KEY}"')
+
+    @unittest.skipUnless(is_troupe(server_binary()), "the Go server stays with the first name")
+    def test_a_further_login_is_named(self):
+        server = self.start("-D", config="accounts { A { users: [{user: a, password: p}] }, B { users: [{user: b, password: p}] } }\n")
+        c = self.client(server, user="a", name="100%s", **{"pass": "p"})
+        c.send(connect_line(user="b", **{"pass": "p"})).fence().close()
+        server.wait_log('"100%s" - "B/user:b" - Client connection closed')
 
     def test_further_connects_do_not_make_it_longer(self):
         server = self.start("-D")

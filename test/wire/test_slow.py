@@ -1,11 +1,13 @@
 """Clients that do not read: pending limit, write deadline, stalls, and that nobody else suffers."""
 
 import contextlib
+import json
+import os
 import threading
 import time
 import unittest
 
-from harness import WireCase, msg, pub, wait_until
+from harness import WireCase, hpub, msg, pub, wait_until
 
 BLOCK = b"x" * 60000
 
@@ -208,6 +210,32 @@ class NoStall(SlowCase):
         self.assertLess(len(ops), 300)
         self.assertGreater(len(ops), 10)
         self.assertEqual(set(ops), {msg("ns.a", 1, BLOCK)})
+        self.assertEqual(self.server.json("/varz")["slow_consumers"], 0)
+
+    def test_a_trace_tells_of_it(self):
+        c, p, watcher = self.not_reading("ns.c"), self.client(deadline=30, headers=True), self.client()
+        watcher.send("SUB traces 1\r\n").fence()
+        for _ in range(300):
+            p.send(pub("ns.c", BLOCK)).fence()
+        p.send(hpub("ns.c", "NATS/1.0\r\nNats-Trace-Dest: traces\r\n\r\n", BLOCK)).fence()
+        event = json.loads(watcher.read_op().split(b"\r\n", 1)[1])
+        out, = [e for e in event["events"] if e["type"] == "eg"]
+        self.assertEqual((out["cid"], out["error"]), (
+            c.info["client_id"], "Not delivered because fast producer not stalled and consumer is slow"))
+        self.assertEqual(self.server.json("/varz")["stalled_clients"], 0)
+
+
+class Defaults(SlowCase):
+    def test_who_reads_large_messages_is_not_slow(self):
+        """More of them than may be pending."""
+        c, p = self.client(deadline=60), self.client(deadline=60)
+        c.send("SUB large 1\r\n").fence()
+        block = os.urandom(1 << 20)
+        sender = threading.Thread(target=lambda: [p.send(pub("large", block)) for _ in range(80)])
+        sender.start()
+        self.addCleanup(sender.join)
+        for _ in range(80):
+            self.assertEqual(c.read_op(), msg("large", 1, block))
         self.assertEqual(self.server.json("/varz")["slow_consumers"], 0)
 
 
