@@ -15,14 +15,47 @@ namespace {
 
 using std::chrono::nanoseconds;
 
+/// The export of just that subject, or else the first of a wider one.
 const claim_export* export_of(const operator_account& exporter, const claim_import& wanted,
                               const std::string& subject) {
-  for (const claim_export& e : exporter.claims.exports) {
-    if (e.kind != wanted.kind) continue;
-    const auto offered = fill_account_functions(e.subject, {exporter.key()});
-    if (offered && is_subset_match(subject, *offered)) return &e;
+  const claim_export* wider = nullptr;
+  for (const auto* list : {&exporter.claims.exports, &exporter.implied_exports})
+    for (const claim_export& e : *list) {
+      if (e.kind != wanted.kind) continue;
+      const auto offered = fill_account_functions(e.subject, {exporter.key()});
+      if (!offered) continue;
+      if (subject == *offered) return &e;
+      if (!wider && is_subset_match(subject, *offered)) wider = &e;
+    }
+  return wider;
+}
+
+/// What every account may ask the system account, unless its claims export the same in their own way
+/// (Go: addSystemAccountExports).
+std::vector<claim_export> system_exports(const account_claims& claims) {
+  struct row {
+    const char* subject;
+    const char* response_type;
+    int64_t account_token_position;
+  };
+  constexpr row rows[] = {{"$SYS.REQ.ACCOUNT.*.CONNZ", "Stream", 4},
+                          {"$SYS.REQ.ACCOUNT.*.STATZ", "Stream", 4},
+                          {"$SYS.REQ.ACCOUNT.NSUBS", "", 0},
+                          {"$SYS.REQ.USER.*.INFO", "", 0}};
+  std::vector<claim_export> out;
+  for (const row& r : rows) {
+    const bool said = std::any_of(claims.exports.begin(), claims.exports.end(), [&](const claim_export& e) {
+      return e.kind == claim_export_kind::service && is_subset_match(r.subject, e.subject);
+    });
+    if (said) continue;
+    claim_export e;
+    e.subject = r.subject;
+    e.kind = claim_export_kind::service;
+    e.response_type = r.response_type;
+    e.account_token_position = r.account_token_position;
+    out.push_back(std::move(e));
   }
-  return nullptr;
+  return out;
 }
 
 const char* kind_text(claim_export_kind kind) {
@@ -95,7 +128,13 @@ result<int64_t> check_import_allowed(const claim_import& i, const result<config:
   if (!exporter) return refuse("the exporting account is not to be had");
   const claim_export* offered = export_of(*exporter, i, as_option->subject);
   if (!offered) return refuse("the account does not export it");
-  if (!offered->token_required || offered->account_token_position > 0) return int64_t{0};
+  if (offered->account_token_position > 0) {
+    const auto place = static_cast<size_t>(offered->account_token_position);
+    if (token_at(as_option->subject, place) != importer.key())
+      return refuse("it may import only what has its own key in the subject");
+    return int64_t{0};
+  }
+  if (!offered->token_required) return int64_t{0};
   return check_activation(i, importer.key(), exporter->claims, offered->revocations, now_s);
 }
 
@@ -119,6 +158,7 @@ result<operator_account_ptr> read_operator_account(std::string jwt, std::string_
   auto account = std::make_shared<operator_account>();
   account->claims = std::move(*claims);
   account->jwt = std::move(jwt);
+  if (key == trust.system_account) account->implied_exports = system_exports(account->claims);
   account->strict = trust.strict(account->claims.data.issuer);
   account->default_permissions = to_permissions(account->claims.default_permissions);
   return operator_account_ptr(std::move(account));
@@ -175,11 +215,12 @@ account_as_options to_account_options(const operator_account_ptr& of,
   const auto leave_out = [&](const std::string& what, const error& why) {
     out.left_out.push_back(what + ": " + why.context);
   };
-  for (const claim_export& e : c.exports) {
-    auto as_option = to_export(account, e);
-    if (as_option) o.exports.push_back(std::move(*as_option));
-    else leave_out(std::string(kind_text(e.kind)) + " export \"" + e.subject + "\"", as_option.error());
-  }
+  for (const auto* list : {&c.exports, &account.implied_exports})
+    for (const claim_export& e : *list) {
+      auto as_option = to_export(account, e);
+      if (as_option) o.exports.push_back(std::move(*as_option));
+      else leave_out(std::string(kind_text(e.kind)) + " export \"" + e.subject + "\"", as_option.error());
+    }
   for (const claim_import& i : c.imports) {
     auto as_option = to_import(account, i);
     auto allowed = check_import_allowed(i, as_option, account, exporter(i.account), now_s);

@@ -23,6 +23,8 @@ struct operator_account {
   std::string jwt;
   bool strict = false;  // does not sign users itself
   std::optional<config::permissions> default_permissions;
+  /// What the system account exports although its claims do not say so.
+  std::vector<claim_export> implied_exports;
 
   const std::string& key() const { return claims.data.subject; }
   bool expired(int64_t now_s) const {
