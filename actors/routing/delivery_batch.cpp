@@ -42,6 +42,7 @@ void delivery_batch::append_record(const message& m, bool plain, uint8_t hops,
   r->queue_bytes = static_cast<uint32_t>(queue_bytes);
   r->plain = plain;
   r->wants_untaken = wants_untaken;
+  r->by_service = m.by_service;
   r->hops = hops;
   r->producer_reactor = m.producer.reactor;
   r->producer = m.producer.id;

@@ -72,6 +72,7 @@ private:
     uint32_t queue_bytes;  // names, each behind its 32-bit length
     bool plain;
     bool wants_untaken;
+    bool by_service;
     uint8_t hops;
     reactor_index producer_reactor;
     client_id producer;
@@ -147,6 +148,7 @@ inline message delivery_batch::decode(const char*& at, remote_delivery& how) {
   m.owner = r->owner;
   m.producer = {r->producer_reactor, r->producer};
   m.wants_untaken = r->wants_untaken;
+  m.by_service = r->by_service;
   return m;
 }
 

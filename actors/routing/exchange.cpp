@@ -80,6 +80,7 @@ bool exchange::serve(const account_links& importer, const service_import& import
   message there = m;
   there.subject = *subject;
   there.origin = nullptr;
+  there.by_service = true;
   there.wants_untaken = false;  // the names there mean nothing to who asked
   std::string trace_to;
   if (m.trace) [[unlikely]] {
@@ -260,6 +261,7 @@ void exchange::at_turn_end() {
     m.header_bytes = a.header_bytes;
     m.owner = a.block.get();
     m.producer = a.producer;
+    m.by_service = true;
     a.to->shard(home_.index()).publish(m, nullptr);
   }
 }

@@ -38,6 +38,8 @@ struct message {
   producer_ref producer;
   /// The producer wants to hear when nobody took it (`exchange::untaken`).
   bool wants_untaken = false;
+  /// It came into this account by a service import; stream imports do not hand it on.
+  bool by_service = false;
   /// The same, where more than one party has to say so. Kept as `trace` is.
   untaken_watch* watch = nullptr;
   /// The publishing session when it lives on this reactor; for echo suppression.

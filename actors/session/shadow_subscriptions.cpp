@@ -29,6 +29,7 @@ private:
   routing::shard_actor& shard() { return exporter_->shard(session_.reactor); }
 
   bool deliver(routing::subscription& own, const routing::message& m) override {
+    if (m.by_service) return false;
     if (primary_.max != 0 && primary_.delivered >= primary_.max) return false;
     const auto subject = import_.subject_here(m.subject);
     if (!subject) return false;
