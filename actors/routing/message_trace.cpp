@@ -89,7 +89,7 @@ trace_request read_trace_request(std::string_view block) {
     } else if (field->key == "Nats-Trace-Only") {
       says_only = says_only || is_yes(value);
     } else if (field->key == "Nats-Trace-Origin-Account") {
-      out.outdated = true;
+      out.origin = value;
     } else if (field->key == "Accept-Encoding" && out.accept_encoding.empty()) {
       out.accept_encoding = value;
     }

@@ -42,8 +42,8 @@ struct trace_request {
   bool wanted = false;
   bool external = false;     // by traceparent: the account says where it goes
   bool only = false;         // nothing is to be delivered
-  bool outdated = false;     // a header of old that switches tracing off
   std::string destination;   // not external
+  std::string origin;        // an account that only servers name: switches tracing off
   std::string accept_encoding;
   std::vector<std::pair<std::string, std::vector<std::string>>> headers;  // in order
 };

@@ -38,6 +38,16 @@ auth_decision refuse_strange_proxy() {
   return d;
 }
 
+/// "user:app" as the lines about reloads have it.
+std::string authorized_as(std::string_view identity) {
+  const size_t colon = identity.find(':');
+  const std::string_view name = identity.substr(colon + 1);
+  if (identity.starts_with("user:")) return "User " + go_quote(name);
+  if (identity.starts_with("nkey:")) return "Nkey " + go_quote(name);
+  if (identity.starts_with("jwt:")) return "JWT User " + go_quote(name);
+  return identity.empty() ? "User \"N/A\"" : "Token \"[REDACTED]\"";
+}
+
 } // namespace
 
 std::string client_connection::make_nonce() {
@@ -220,8 +230,11 @@ void client_connection::withdraw_denied() {
   core_.subscriptions().for_each([&](routing::subscription& sub) {
     shard_->core().subject_of(sub, subject);
     const std::string_view queue = shard_->core().queue_of(sub);
-    if (!may_subscribe(subject, queue))
-      denied.emplace_back(&sub, err_text::subscription_withdrawn(subject, queue, sub.sid()));
+    if (may_subscribe(subject, queue)) return;
+    denied.emplace_back(&sub, err_text::subscription_withdrawn(subject, queue, sub.sid()));
+    log::info("Removed sub {}{} (sid {}) for {} - not authorized", go_quote(subject),
+              queue.empty() ? std::string() : " using queue " + go_quote(queue), go_quote(sub.sid()),
+              authorized_as(profile_->identity));
   });
   for (auto& [sub, text] : denied) core_.withdraw(*sub, text);
 }

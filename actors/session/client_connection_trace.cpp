@@ -15,8 +15,9 @@ bool client_connection::begin_trace(const op& pub) {
   const auto header_bytes = static_cast<size_t>(pub.header_bytes);
   trace_request asked = read_trace_request(pub.payload.substr(0, header_bytes));
   if (!asked.wanted) return true;
-  if (asked.outdated) {
-    log_error("Message tracing disabled because of header \"Nats-Trace-Origin-Account\"");
+  if (!asked.origin.empty()) {
+    log_error("Message tracing disabled because of header \"Nats-Trace-Origin-Account\" with value="
+              + go_quote(asked.origin));
     return !asked.only;
   }
   if (asked.external) {
@@ -28,7 +29,7 @@ bool client_connection::begin_trace(const op& pub) {
   }
   const std::string to = asked.destination;
   if (!is_valid_publish_subject(to)) {
-    log_error("Destination \"" + to + "\" is not valid, won't be able to trace events");
+    log_error("Destination " + go_quote(to) + " is not valid, won't be able to trace events");
     return !asked.only;
   }
   const bool reserved = to.starts_with("_GR_.") || to.starts_with("$GR.")

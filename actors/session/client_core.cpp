@@ -381,7 +381,6 @@ void client_core::expired(routing::subscription& sub) {
 }
 
 void client_core::withdraw(routing::subscription& sub, std::string_view err) {
-  port_.log_error(err);
   send_err(err);
   expired(sub);
 }

@@ -25,7 +25,7 @@ TEST_CASE("message trace: asked for by destination", "[routing]") {
   CHECK_FALSE(read("Nats-Trace-Dest: trace disabled\r\ntraceparent: 0-1-2-01\r\n").wanted);
   CHECK_FALSE(read("nats-trace-dest: t\r\n").wanted);
   CHECK_FALSE(read("Nats-Trace-Only: true\r\n").wanted);
-  CHECK(read("Nats-Trace-Dest: t\r\nNats-Trace-Origin-Account: A\r\n").outdated);
+  CHECK(read("Nats-Trace-Dest: t\r\nNats-Trace-Origin-Account: A\r\n").origin == "A");
 }
 
 TEST_CASE("message trace: asked for by a sampled parent, in any case", "[routing]") {

@@ -13,6 +13,11 @@ import unittest
 from harness import RawClient, Server, WireCase, connect_line, free_port, msg, pub, run_binary, server_binary, wait_until
 
 
+def is_stopped(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return f.read().rsplit(") ", 1)[1][0] == "T"
+
+
 class Start(WireCase):
     serve = False
 
@@ -295,6 +300,19 @@ class LameDuck(WireCase):
         self.assertIn("[INF] Entering lame duck mode, stop accepting new clients\n", log)
         self.assertIn("[INF] Closing existing clients\n", log)
         self.assertIn("[INF] Initiating Shutdown...\n", log)
+
+    def test_term_in_the_same_moment_changes_nothing(self):
+        def both(server):
+            server.signal(signal.SIGSTOP)
+            wait_until(lambda: is_stopped(server.pid), "the process to stand still")
+            server.signal(signal.SIGTERM)
+            server.signal(signal.SIGUSR2)
+            server.signal(signal.SIGCONT)
+
+        server, new, *_ = self.enter(both)
+        new.fence()
+        self.assertEqual(server.wait_exit(), 0)
+        self.assertIn("Closing existing clients", server.log())
 
     def test_interrupt_ends_it_at_once(self):
         server, *clients = self.enter(lambda s: s.signal(signal.SIGUSR2))

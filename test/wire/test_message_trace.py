@@ -110,12 +110,40 @@ class Client(Base):
         watcher, taker, sender = self.user(), self.user(), self.user()
         watcher.send("SUB > 1\r\n").fence()
         taker.send("SUB foo 1\r\n").fence()
-        sender.send(self.ask("foo", dest="a..b") + self.ask("foo", "Nats-Trace-Only: true", dest="a.*")).fence()
-        self.assertEqual(len(taker.read_to_fence()), 1)
+        sender.send(self.ask("foo", dest="a..b") + self.ask("foo", "Nats-Trace-Only: true", dest="a.*"))
+        sender.send(self.ask("foo", dest="a\nb")).fence()
+        self.assertEqual(len(taker.read_to_fence()), 2)
+        for text in ('"a..b"', '"a.*"', r'"a\nb"'):
+            self.server.wait_log(f"Destination {text} is not valid, won't be able to trace events\n")
+
+    def test_reserved_destination(self):
+        """Refused with the message, also where the publisher may publish everything."""
+        taker, sender = self.user(), self.user()
+        taker.send("SUB > 1\r\n").fence()
+        for dest in ("_GR_.x", "$NRG.x"):
+            for only in ([], ["Nats-Trace-Only: true"]):
+                sender.send(self.ask("foo", *only, dest=dest))
+                sender.expect(f"-ERR 'Permissions Violation for Publish to \"{dest}\"'\r\n").fence()
+        taker.fence()
+
+    def test_header_between_servers(self):
+        """Nobody believes a client that names an account of origin."""
+        watcher, taker, sender = self.user(), self.user(), self.user()
+        watcher.send("SUB traces 1\r\n").fence()
+        taker.send("SUB foo 1\r\n").fence()
+        sender.send(self.ask("foo", "Nats-Trace-Origin-Account: B"))
+        sender.send(self.ask("foo", "Nats-Trace-Origin-Account: B", "Nats-Trace-Only: true")).fence()
+        got = taker.read_to_fence()
+        self.assertEqual(len(got), 1)
+        watcher.fence()
+        self.server.wait_log('Message tracing disabled because of header "Nats-Trace-Origin-Account" with value="B"\n')
 
     def test_compressed(self):
         watcher, sender = self.user(), self.user()
         watcher.send("SUB traces 1\r\n").fence()
+        for asked, told in (("snappy", b"snappy"), ("s2", b"snappy"), ("bad one", b"identity")):
+            sender.send(self.ask("foo", f"Accept-Encoding: {asked}"))
+            self.assertIn(b"\r\nContent-Encoding: %s\r\n" % told, watcher.read_op())
         sender.send(self.ask("foo", "Accept-Encoding: gzip"))
         self.assertEqual(self.event(watcher)["events"][0]["subj"], "foo")
 
@@ -142,6 +170,16 @@ class Permissions(Base):
         c.expect("-ERR 'Permissions Violation for Publish to \"other\"'\r\n")
         event = self.event(watcher)
         self.assertEqual(event["events"][0]["error"], 'Permissions Violation for Publish to "other"')
+
+    def test_reserved_subjects_are_told(self):
+        c, watcher = self.user("all"), self.user("all")
+        watcher.send("SUB ok 1\r\n").fence()
+        for subject, reply, error in (("_GR_.x", None, 'to "_GR_.x"'), ("$NRG.x", None, 'to "$NRG.x"'),
+                                      ("foo", "_R_.x", 'with Reply of "_R_.x"')):
+            c.send(self.ask(subject, dest="ok", reply=reply))
+            c.expect(f"-ERR 'Permissions Violation for Publish {error}'\r\n")
+            event = self.event(watcher)
+            self.assertEqual([e.get("error") for e in event["events"]], [f"Permissions Violation for Publish {error}"])
 
     def test_denied_at_delivery_is_told(self):
         sender, watcher, deaf = self.user("all"), self.user("all"), self.user("deaf")

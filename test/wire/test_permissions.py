@@ -165,6 +165,9 @@ class Reloaded(WireCase):
         server.reload("authorization { users: [{user: u, password: p, permissions: {subscribe: bar}}] }\n")
         self.assertEqual({op.decode() for op in c.read_to_fence()},
                          {subscribe_error("foo", sid="1"), subscribe_error("foo", "q", "2")})
+        for line in ('"foo" (sid "1")', '"foo" using queue "q" (sid "2")'):
+            server.wait_log(f'[INF] Removed sub {line} for User "u" - not authorized\n')
+        self.assertNotIn("[ERR]", server.log())
         p.send(pub("foo") + pub("bar")).fence()
         c.expect(msg("bar", 3)).fence()
 

@@ -147,6 +147,13 @@ class FlagsWin(ReloadCase):
         bad.read_info()
         bad.send(login("u", "q")).expect_closed(VIOLATION)
 
+    def test_switched_off(self):
+        server = self.start("-D=false", "-V=false", config="debug: true\ntrace: true\n")
+        for ping_max in (3, 4):
+            server.reload(f"debug: true\ntrace: true\nping_max: {ping_max}\n")
+            self.client(server).fence()
+        self.assertNotRegex(server.log(), r"\[(DBG|TRC)\]")
+
 
 class Users(ReloadCase):
     """Two users of a list, one in an account."""
