@@ -63,6 +63,14 @@ class Logins(OperatorCase):
         c = self.let_in(user_jwt(self.a, self.user))
         c.send("SUB foo 1\r\nPUB foo 2\r\nhi\r\n").expect("MSG foo 1 2\r\nhi\r\n")
 
+    def test_nkey_beside_the_token(self):
+        """As some clients send it. A reload must not take them for users of the file."""
+        with Server(config=self.config) as server:
+            c = self.let_in(user_jwt(self.a, self.user), server=server, nkey=self.user.public)
+            for more in ("", "ping_max: 5\n"):
+                server.reload(self.config + more)
+                c.send("PING\r\n").expect("PONG\r\n")
+
     def test_accounts_are_apart(self):
         a = self.let_in(user_jwt(self.a, self.user))
         other = Key(USER)
