@@ -493,14 +493,12 @@ cli_result parse_command_line(std::span<const std::string> args, const parse_env
 std::vector<std::string> redact_arguments(std::span<const std::string> args) {
   static constexpr std::string_view hidden = "[REDACTED]";
   auto hide_url_user = [](std::string text) {
-    for (size_t at = text.find('@'); at != std::string::npos;) {
-      auto start = text.rfind("//", at);
-      auto comma = text.rfind(',', at);
-      if (start == std::string::npos || (comma != std::string::npos && comma > start))
-        start = comma == std::string::npos ? 0 : comma + 1;
-      else start += 2;
+    size_t from = 0;
+    for (size_t at = text.find('@'); at != std::string::npos; at = text.find('@', from)) {
+      const size_t scheme = text.rfind("://", at);  // a name or password may hold a comma or slash
+      const size_t start = scheme == std::string::npos || scheme < from ? from : scheme + 3;
       text.replace(start, at - start, hidden);
-      at = text.find('@', start + hidden.size() + 1);
+      from = start + hidden.size() + 1;
     }
     return text;
   };

@@ -234,4 +234,11 @@ TEST_CASE("cli: secrets are redacted", "[config]") {
         == std::vector<std::string>{"--user", "[REDACTED]", "-pass=[REDACTED]", "--routes",
                                     "nats://[REDACTED]@h:1,nats://i",
                                     "-cluster=nats://[REDACTED]@c:-1", "-D"});
+  const auto shown = [](const std::string& urls) {
+    return redact_arguments(std::vector<std::string>{"--routes", urls})[1];
+  };
+  CHECK(shown("nats://u,v:p,q//r@h:-1") == "nats://[REDACTED]@h:-1");
+  CHECK(shown("nats://i,nats://u:p,q@h, nats://u:p@k") == "nats://i,nats://[REDACTED]@h, nats://[REDACTED]@k");
+  CHECK(shown("u:p,q@h") == "[REDACTED]@h");
+  CHECK(shown("nats://u:p@h,u:p@k") == "nats://[REDACTED]@[REDACTED]@k");
 }

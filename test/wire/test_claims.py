@@ -7,7 +7,7 @@ import tempfile
 import time
 import unittest
 
-from harness import WireCase, connect_line, msg, pub, wait_until
+from harness import WireCase, connect_line, hpub, msg, pub, wait_until
 from harness.nkeys import ACCOUNT, NO_LIMITS, OPERATOR, USER, Key, Operator, user_jwt
 
 # Seconds in which a session is opened before its account ends: a sanitizer's build takes its time.
@@ -396,6 +396,60 @@ class Memory(ClaimsCase):
         session.wait_closed()
         got = self.push(c, f"$SYS.REQ.ACCOUNT.{a.public}.CLAIMS.UPDATE", "")
         self.assertEqual(got["error"]["description"], "jwt update error - request body is empty")
+
+
+class Traces(ClaimsCase):
+    """Where messages are traced to, and how far, as the claims have it at the moment."""
+
+    PARENT = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+    def accounts(self):
+        self.server = self.node(FULL)
+        self.c, self.a, self.b = self.sys(self.server), Key(ACCOUNT), Key(ACCOUNT)
+        self.put(self.a)
+        self.put(self.b)
+
+    def put(self, account, **claims):
+        self.assertEqual(self.push(self.c, "$SYS.REQ.CLAIMS.UPDATE", self.op.account(account, **claims))["data"]["code"], 200)
+
+    def user(self, account, *lines):
+        key, c = Key(USER), self.raw(self.server)
+        nonce = c.read_info()["nonce"]
+        c.send(connect_line(jwt=user_jwt(account, key), sig=key.sign_text(nonce), headers=True, no_responders=True))
+        return c.send("".join(f"{line}\r\n" for line in lines)).fence()
+
+    def entries(self, sender, watcher, subject, header, reply=None):
+        """The kinds of the entries of the events of one message."""
+        sender.send(hpub(subject, f"NATS/1.0\r\n{header}\r\n\r\n", "x", reply)).fence()
+        events = [json.loads(op[op.index(b"{"):-2])["events"] for op in watcher.read_to_fence()]
+        return [[e["type"] for e in event] for event in events]
+
+    def test_destination_of_an_account(self):
+        self.accounts()
+        sender, watcher = self.user(self.a), self.user(self.a, "SUB acc.dest 1")
+        for trace, want in (({}, []), ({"trace": {"dest": "acc.dest"}}, [["in"]]), ({}, [])):
+            self.put(self.a, **trace)
+            wait_until(lambda: self.entries(sender, watcher, "foo", self.PARENT) == want, f"{want} with {trace}")
+
+    def test_service(self):
+        self.accounts()
+        self.put(self.a, exports=[{"name": "req", "subject": "req", "type": "service"}])
+        self.put(self.b, imports=[{"name": "req", "subject": "req", "account": self.a.public, "type": "service"}])
+        sender, watcher = self.user(self.b), self.user(self.b, "SUB dest 1")
+        self.user(self.a, "SUB req 1")
+        for allowed, want in ((False, ["in", "si"]), (True, ["in", "si", "eg"]), (False, ["in", "si"])):
+            self.put(self.a, exports=[{"name": "req", "subject": "req", "type": "service", "allow_trace": allowed}])
+            wait_until(lambda: self.entries(sender, watcher, "req", "Nats-Trace-Dest: dest", "back") == [want], f"{want}")
+
+    def test_stream(self):
+        self.accounts()
+        self.put(self.a, exports=[{"name": "info", "subject": "info", "type": "stream"}])
+        sender, watcher = self.user(self.a), self.user(self.a, "SUB dest 1")
+        self.user(self.b, "SUB info 1")
+        for allowed, want in ((False, ["in", "se"]), (True, ["in", "se", "eg"]), (False, ["in", "se"])):
+            self.put(self.b, imports=[{"name": "info", "subject": "info", "account": self.a.public, "type": "stream",
+                                       "allow_trace": allowed}])
+            wait_until(lambda: self.entries(sender, watcher, "info", "Nats-Trace-Dest: dest") == [want], f"{want}")
 
 
 if __name__ == "__main__":

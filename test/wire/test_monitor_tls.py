@@ -36,6 +36,12 @@ class Https(WireCase):
         url, = self.server.ports["monitoring"]
         self.assertEqual(url, f"https://127.0.0.1:{self.port()}")
 
+    def test_nobody_is_asked_who_he_is(self):
+        """Although the clients' port turns certificates into users."""
+        users = 'authorization { users: [{user: "O=Troupe,CN=client"}] }\n'
+        self.server = self.start(config="https: '127.0.0.1:-1'\n" + tls("verify_and_map: true", f'ca_file: "{CA.file}"') + users)
+        self.assertEqual(self.get("/healthz")[0], 200)
+
     def test_many_requests_on_one_connection(self):
         c = http.client.HTTPSConnection("127.0.0.1", self.port(), timeout=10, context=client_context(CA))
         self.addCleanup(c.close)
