@@ -225,6 +225,13 @@ class Changing(OperatorCalloutCase):
             self.denied(c)
             self.placed(s)[0].close()
 
+    def test_claims_without_it_switch_it_off(self):
+        s = self.service()
+        self.placed(s)[0].close()
+        self.push(self.op.account(self.auth))
+        self.login(self.user, user_jwt(self.auth, self.user)).expect("PONG\r\n").send("PUB a 0\r\n\r\n").fence()
+        self.assertEqual(s.read_to_fence(), [])
+
     def test_limits_of_the_user_stay(self):
         s = self.service()
         c, _ = self.placed(s, payload=64, subs=2)

@@ -3,6 +3,7 @@ own services; and what a push of claims makes of it."""
 
 import json
 import os
+import signal
 import tempfile
 import time
 import unittest
@@ -39,12 +40,12 @@ class ExchangeCase(WireCase):
         self.sys = self.login(self.op.system).expect("PONG\r\n")
         self.sys.send("SUB inbox.> 1\r\n").fence()
 
-    def login(self, account, user=None, signer=None, **claims):
+    def login(self, account, user=None, signer=None, lang="", version="", **claims):
         user = user or Key(USER)
         c = self.raw(self.server)
         nonce = c.read_info()["nonce"]
         c.send(connect_line(jwt=user_jwt(account, user, signer=signer, **claims), sig=user.sign_text(nonce),
-                            headers=True, no_responders=True) + b"PING\r\n")
+                            headers=True, no_responders=True, lang=lang, version=version) + b"PING\r\n")
         return c
 
     def push(self, account, code=200, **claims):
@@ -155,6 +156,30 @@ class Activations(ExchangeCase):
         self.push(self.giver, exports=exports)
         self.soon(hears, 0)
 
+    def test_latency_with_and_without_shared_details(self):
+        self.node()
+        self.push(self.giver, exports=[one("service", "service.a",
+                                           service_latency={"sampling": "headers", "results": "lat"})])
+        g = self.login(self.giver).expect("PONG\r\n")
+        g.send("SUB service.a 1\r\nSUB lat 2\r\n").fence()
+        for share in (True, False):
+            self.push(self.taker, imports=[one("service", "service.a", account=self.giver.public, share=share)])
+            t = self.login(self.taker, lang="x", version="1").expect("PONG\r\n")
+            t.send("SUB back 1\r\n").fence()
+
+            def ask(head):
+                t.send(hpub("service.a", head, "?", "back"))
+                g.send(pub(g.read_op().split(b"\r\n", 1)[0].split()[3].decode(), "!"))
+                self.assertIn(b"!", t.read_op())
+            ask(b"NATS/1.0\r\nShare: Me\r\n\r\n")
+            ask(b"NATS/1.0\r\nX-B3-Sampled: 1\r\nShare: Me\r\n\r\n")
+            event = json.loads(g.read_op().split(b"\r\n", 1)[1])
+            self.assertEqual(event["header"], {"X-B3-Sampled": ["1"]})
+            asker = event["requestor"]
+            self.assertEqual(asker["acc"], self.taker.public)
+            self.assertIn("rtt", asker)
+            self.assertEqual([name in asker for name in ("lang", "ver", "host", "start")], [share] * 4)
+
     def test_an_answer_behind_its_threshold(self):
         self.node()
         self.push(self.giver, exports=[one("service", "service.a", response_threshold=20_000_000)])
@@ -226,6 +251,31 @@ class Defaults(ExchangeCase):
         delete = self.op.key.jwt(self.op.key.public, {"accounts": [self.giver.public]})
         self.sys.send(hpub("$SYS.REQ.CLAIMS.DELETE", b"NATS/1.0\r\nkey: value\r\n\r\n", delete, "inbox.x"))
         self.assertIn(b"deleted 1 accounts", self.sys.read_op())
+
+
+class Unasked(WireCase):
+    """Where no operator is trusted a JWT says nothing."""
+
+    serve = False
+
+    def test_a_jwt_is_passed_over(self):
+        account, user = Key(ACCOUNT), Key(USER)
+        for config, who in ("", {}), ("authorization { user: u, password: pwd }", {"user": "u", "pass": "pwd"}):
+            server = self.start(config=config)
+            c = self.raw(server)
+            nonce = c.read_info().get("nonce", "")
+            c.send(connect_line(jwt=user_jwt(account, user), sig=user.sign_text(nonce), **who) + b"PING\r\n")
+            c.expect("PONG\r\n")
+
+    def test_a_reload_with_a_broken_account_is_refused(self):
+        op, account = Operator(), Key(ACCOUNT)
+        old = op.account(account, expires=int(time.time()) - 2)
+        server = self.start(config=op.config((account, old)))
+        with open(server.config_path, "w", encoding="utf-8") as f:
+            f.write(op.config().replace("resolver_preload {", "resolver_preload {\n  foo: bar"))
+        server.signal(signal.SIGHUP)
+        server.wait_log("Failed to reload server configuration")
+        server.reload(op.config((account, op.account(account))))
 
 
 class OfTheSystem(ExchangeCase):

@@ -113,6 +113,8 @@ class WithStreams(ServiceCase):
       GLOBAL { users: [{user: global, password: p}], imports: [
           {stream: {account: TENANT, subject: "DW.>"}, prefix: tenant}
           {service: {account: TENANT, subject: "DW.>"}, to: "tenant.DW.>"}] }
+      NARROW { users: [{user: narrow, password: p, permissions: {subscribe: {allow: ["in.DW.>"], deny: ["in.DW.secret"]}}}]
+               imports: [{stream: {account: TENANT, subject: "DW.>"}, prefix: in}] }
       OWN { users: [{user: own, password: p}], exports: [{service: echo, accounts: [OWN], latency: {subject: lat}}],
             imports: [{service: {account: OWN, subject: echo}}] }
     }"""
@@ -162,6 +164,12 @@ class WithStreams(ServiceCase):
         g.send("SUB > 1\r\n").fence()
         t.send(pub("DW.test.123", "x")).expect(msg("DW.test.123", 1, "x")).fence()
         self.assertEqual(g.read_to_fence(), [msg("tenant.DW.test.123", 1, "x")])
+
+    def test_denies_are_about_the_subject_here(self):
+        t, n = self.user("tenant"), self.user("narrow")
+        n.send("SUB in.DW.> 1\r\nSUB in.DW.> workers 2\r\n").fence()
+        t.send(pub("DW.secret", "no") + pub("DW.public", "yes")).fence()
+        self.assertEqual(sorted(n.read_to_fence()), [msg("in.DW.public", sid, "yes") for sid in (1, 2)])
 
     def test_an_account_imports_its_own_service(self):
         c = self.user("own")
