@@ -1,6 +1,7 @@
 """User, password, token and nkey: by flags and by a small authorization block; the timeout."""
 
 import base64
+import json
 import time
 import unittest
 
@@ -224,6 +225,22 @@ class NoAuthUser(WireCase):
                 c = self.raw()
                 c.read_info()
                 c.send(connect_line(**more) + b"PING\r\n").expect("PONG\r\n")
+
+
+class NoAuthNkey(WireCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.key = Key(USER)
+        cls.config = f"""accounts {{ FOO {{ users: [{{user: foo, password: p}}] }}
+                                    BAR {{ users: [{{nkey: {cls.key.public}}}] }} }}
+                         no_auth_user: {cls.key.public}"""
+        super().setUpClass()
+
+    def test_the_key_of_those_without_credentials(self):
+        c = self.client()
+        c.send("SUB _INBOX.i i\r\nPUB $SYS.REQ.USER.INFO _INBOX.i 0\r\n\r\n")
+        told = json.loads(c.read_op().split(b"\r\n", 1)[1])["data"]
+        self.assertEqual((told["user"], told["account"]), (self.key.public, "BAR"))
 
 
 class Timeout(WireCase):

@@ -8,7 +8,7 @@ import time
 import unittest
 
 from harness import Closed, Server, not_yet, run_binary, server_binary, wait_until
-from harness.certificates import Authority, client_context
+from harness.certificates import Authority, Certificate, client_context
 from harness.ocsp import GOOD, REVOKED, UNKNOWN, Responder, serial_of
 from harness.tls_case import TlsCase, tls
 from harness.websocket import WebSocketClient
@@ -79,6 +79,23 @@ class Verdicts(PeerCase):
         page = server.json("/varz")
         self.assertIs(page["tls_ocsp_peer_verify"], True)
         self.assertEqual(responder.count("POST"), 0)
+
+    def test_intermediate_authorities_are_asked_about_too(self):
+        above = self.responder()
+        server = self.node()
+        for status in (GOOD, REVOKED, UNKNOWN):
+            with self.subTest(status):
+                between = Authority("Between", issuer=CA, extensions=above.extension)
+                below = Responder(between)
+                self.addCleanup(below.close)
+                above.status[serial_of(Certificate(between.file, between.key))] = status
+                client = between.issue("client", usage="clientAuth", extensions=below.extension).behind(between)
+                if status == GOOD:
+                    self.lets_in(server, client).fence()
+                    self.assertTrue(below.asked)
+                else:
+                    self.assertIn("bad certificate", self.refuses(server, client))
+        self.assertEqual(len(above.asked), 3)
 
     def test_whoever_names_no_responder_is_let_in(self):
         server = self.node()

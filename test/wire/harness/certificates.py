@@ -10,15 +10,21 @@ import tempfile
 
 
 class Authority:
-    """A root certificate; `issue` makes certificates signed by it. Keys are of P-256 unless told."""
+    """A root certificate, or with an `issuer` one of an intermediate authority; `issue` makes certificates signed by it.
+    Keys are of P-256 unless told."""
 
-    def __init__(self, name="Test CA", directory=None):
+    def __init__(self, name="Test CA", directory=None, issuer=None, extensions=""):
         self.dir = directory or tempfile.mkdtemp(prefix="wire-ca-")
         if directory is None:
             atexit.register(shutil.rmtree, self.dir, ignore_errors=True)
         self.key = self.path("ca.key")
         self.file = self.path("ca.pem")
         self._count = 0
+        if issuer:
+            made = issuer.issue(name, alternatives=None, extensions="basicConstraints=critical,CA:TRUE\n"
+                                "keyUsage=critical,keyCertSign,digitalSignature\n" + extensions)
+            self.file, self.key = made.cert, made.key
+            return
         _openssl("ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", self.key)
         _openssl("req", "-x509", "-new", "-key", self.key, "-out", self.file, "-days", "30", "-subj", f"/CN={name}",
                  "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign,digitalSignature")
@@ -54,6 +60,15 @@ class Authority:
 class Certificate:
     def __init__(self, cert, key):
         self.cert, self.key = cert, key
+
+    def behind(self, authority):
+        """The same as a client shows it together with the certificate of an intermediate authority."""
+        path = self.cert + ".chain"
+        with open(path, "wb") as out:
+            for part in (self.cert, authority.file):
+                with open(part, "rb") as f:
+                    out.write(f.read())
+        return Certificate(path, self.key)
 
     @property
     def config(self):
