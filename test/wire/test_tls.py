@@ -6,9 +6,10 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 import unittest
 
-from harness import DEADLINE, Closed, connect_line, msg, not_yet, pub, server_binary
+from harness import DEADLINE, Closed, connect_line, msg, not_yet, pub, server_binary, wait_until
 from harness.certificates import client_context
 from harness.tls_case import CA, CLIENT, STRANGER, TlsCase, tls
 
@@ -440,6 +441,36 @@ def _suite(openssl_name):
         if own == openssl_name:
             return name
     raise AssertionError(f"openssl does not list {openssl_name}")
+
+
+class LoginTimes(TlsCase):
+    serve = False
+
+    def test_the_time_for_a_login_begins_inside(self):
+        """However short it is, nobody is told of it in clear in the middle of a handshake."""
+        server = self.start(config=tls() + "authorization { user: u, password: p, timeout: 0.001 }\n", monitor=True)
+        c = self.raw(server)
+        c.read_info()
+        end = time.monotonic() + 0.1
+        wait_until(lambda: time.monotonic() > end, "time to pass")
+        c.start_tls(client_context(CA)).expect_closed("-ERR 'Authentication Timeout'\r\n")
+
+    def test_wrong_password(self):
+        server = self.start(config=tls() + "authorization { user: u, password: p }\n")
+        c = self.raw(server)
+        c.read_info()
+        c.start_tls(client_context(CA)).send(connect_line(user="u", **{"pass": "wrong"}))
+        c.expect_closed("-ERR 'Authorization Violation'\r\n")
+
+    def test_a_reload_of_something_else_leaves_both_kinds(self):
+        config = tls() + "allow_non_tls: true\nping_interval: %s\n"
+        server = self.start(config=config % "10s")
+        for reload in (None, config % "20s"):
+            if reload:
+                server.reload(reload)
+            info = self.raw(server).read_info()
+            self.assertIs(info["tls_available"], True)
+            self.assertNotIn("tls_required", info)
 
 
 if __name__ == "__main__":
