@@ -4,7 +4,9 @@ subjects, sampling by every kind of header."""
 import json
 import unittest
 
-from harness import WireCase, hpub, msg, pub, wait_until
+from harness import WireCase, hpub, msg, not_yet, pub, server_binary, wait_until
+
+IS_TROUPE = not_yet.is_troupe(server_binary())
 
 
 class ServiceCase(WireCase):
@@ -183,9 +185,10 @@ class WithStreams(ServiceCase):
 class Answering(ServiceCase):
     config = """accounts {
       A { users: [{user: a, password: p, permissions: {subscribe: foo, allow_responses: true}}, {user: c, password: p}],
-          exports: [{service: foo}, {service: chunks, response: chunked, threshold: "30s"}] }
+          exports: [{service: foo}, {service: mapped}, {service: chunks, response: chunked, threshold: "30s"}],
+          mappings: { mapped: mapped.v2 } }
       B { users: [{user: b, password: p}], imports: [{service: {account: A, subject: foo}},
-                                                     {service: {account: A, subject: chunks}}] }
+          {service: {account: A, subject: mapped}}, {service: {account: A, subject: chunks}}] }
       E { users: [{user: e, password: p}], exports: [{service: s}] }
       W { users: [{user: w, password: p}], exports: [{service: s}] }
       C { users: [{user: cl, password: p}], imports: [{service: {account: E, subject: s}}, {service: {account: W, subject: s}}] }
@@ -210,6 +213,13 @@ class Answering(ServiceCase):
         c.send(b"".join(pub(reply, str(n)) for n in range(10)) + pub(reply, "") + pub(reply, "more")).fence()
         self.assertEqual(b.read_to_fence(), [*(msg("back", 1, str(n)) for n in range(10)), msg("back", 1, "")])
 
+    def test_the_exporter_maps_what_it_serves(self):
+        c, b = self.user("c"), self.user("b")
+        c.send("SUB mapped.v2 1\r\nSUB mapped 2\r\n").fence()
+        b.send("SUB back 1\r\n" + pub("mapped", "?", "back").decode())
+        c.send(pub(self.reply_of(c.read_op()), "!")).fence()
+        b.expect(msg("back", 1, "!")).fence()
+
     def test_one_subject_of_two_accounts(self):
         e, w, c = self.user("e"), self.user("w"), self.user("cl")
         for s in (e, w):
@@ -218,6 +228,26 @@ class Answering(ServiceCase):
         for s, text in ((e, "E"), (w, "W")):
             s.send(pub(self.reply_of(s.read_op()), text)).fence()
         self.assertEqual(sorted(c.read_to_fence()), [msg("back", 1, "E"), msg("back", 1, "W")])
+
+
+class Chains(ServiceCase):
+    """Each account imports what the one before it exports."""
+
+    config = "accounts {\n" + "\n".join(
+        f"A{i} {{ users: [{{user: a{i}, password: p}}], exports: [{{service: help}}]"
+        + (f", imports: [{{service: {{account: A{i - 1}, subject: help}}}}] }}" if i else " }") for i in range(18)) + "\n}"
+
+    def test_how_long_they_may_be(self):
+        server = self.user("a0")
+        server.send("SUB help 1\r\n").fence()
+        for links, served in ((16, True), (17, not IS_TROUPE)):
+            c = self.user(f"a{links}")
+            c.send("SUB back 1\r\n" + pub("help", "?", "back").decode()).fence()
+            got = server.read_to_fence()
+            self.assertEqual(len(got), 1 if served else 0, links)
+            if served:
+                server.send(pub(self.reply_of(got[0]), "!")).fence()
+                c.expect(msg("back", 1, "!"))
 
 
 class Pipelined(WireCase):
