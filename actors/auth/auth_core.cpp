@@ -109,7 +109,7 @@ public:
   }
 
   user_rules_ptr renewed(const user_rules& user) const override {
-    if (!required_) return anonymous_;
+    if (!required_) return is_somebody(user) ? nullptr : anonymous_;
     if (user.name.empty()) return global_is_open_ ? anonymous_ : nullptr;
     user_rules_ptr now;
     if (!user.nkey.empty()) {
@@ -129,8 +129,12 @@ public:
   }
 
 private:
+  /// A token has no name that could be gone.
+  static bool is_somebody(const user_rules& user) {
+    return !user.nkey.empty() || (!user.name.empty() && user.name != redacted);
+  }
   bool is_still_there(const user_rules& user) const {
-    if (user.nkey.empty() && (user.name.empty() || user.name == redacted)) return true;
+    if (!is_somebody(user)) return true;
     auto stays = [&](const auto& table, const std::string& id) {
       auto it = table.find(id);
       return it != table.end() && it->second.rules->account == user.account;

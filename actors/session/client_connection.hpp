@@ -223,6 +223,9 @@ private:
   void teardown();
   std::string label() const;
   std::string identity(const connect_options& who) const;
+  void log_login_failure(const std::string& identity);
+  void log_withdrawn(std::string_view subject, std::string_view queue, std::string_view sid) const;
+  void end_login(closed_reason reason);
   void choose_trace();
   void trace_delivery(std::string_view line, std::string_view payload, int32_t header_bytes);
   static void core_timer_fired(void* self, nanos now);

@@ -10,6 +10,20 @@
 
 namespace troupe {
 
+namespace {
+
+/// The identity of a session in the words of the lines that tell what was refused to it.
+std::string named(const std::string& identity) {
+  if (identity.empty()) return "User \"N/A\"";
+  if (identity == "token") return "Token \"[REDACTED]\"";
+  const size_t colon = identity.find(':');
+  const std::string kind = identity.substr(0, colon);
+  const char* words = kind == "nkey" ? "Nkey " : kind == "jwt" ? "JWT User " : "User ";
+  return words + go_quote(identity.substr(colon + 1));
+}
+
+} // namespace
+
 std::string client_connection::address() const {
   return join_host_port(ip_, port_);
 }
@@ -55,12 +69,20 @@ void client_connection::log_debug(std::string_view text) {
 }
 
 void client_connection::log_refused(const connect_options& who) {
-  std::string whom;
-  if (!who.nkey.empty()) whom = " - Nkey " + go_quote(who.nkey);
-  else if (!who.user.empty()) whom = " - User " + go_quote(who.user);
-  else if (!who.jwt.empty()) whom = " - JWT User " + go_quote(profile_ ? profile_->user : "");
-  else if (!who.auth_token.empty()) whom = " - Token \"[REDACTED]\"";
-  log_error("authentication error" + whom);
+  if (!who.nkey.empty()) log_login_failure("nkey:" + who.nkey);
+  else if (!who.user.empty()) log_login_failure("user:" + who.user);
+  else if (!who.jwt.empty()) log_login_failure("jwt:" + (profile_ ? profile_->user : ""));
+  else log_login_failure(who.auth_token.empty() ? "" : "token");
+}
+
+void client_connection::log_login_failure(const std::string& identity) {
+  log_error("authentication error" + (identity.empty() ? "" : " - " + named(identity)));
+}
+
+void client_connection::log_withdrawn(std::string_view subject, std::string_view queue, std::string_view sid) const {
+  const std::string group = queue.empty() ? "" : " using queue " + go_quote(queue);
+  log::info("Removed sub {}{} (sid {}) for {} - not authorized", go_quote(subject), group, go_quote(sid),
+            named(profile_->identity));
 }
 
 void client_connection::trace(std::string_view line) { log::traced("{} - {}", label(), line); }

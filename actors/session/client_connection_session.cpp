@@ -38,16 +38,6 @@ auth_decision refuse_strange_proxy() {
   return d;
 }
 
-/// "user:app" as the lines about reloads have it.
-std::string authorized_as(std::string_view identity) {
-  const size_t colon = identity.find(':');
-  const std::string_view name = identity.substr(colon + 1);
-  if (identity.starts_with("user:")) return "User " + go_quote(name);
-  if (identity.starts_with("nkey:")) return "Nkey " + go_quote(name);
-  if (identity.starts_with("jwt:")) return "JWT User " + go_quote(name);
-  return identity.empty() ? "User \"N/A\"" : "Token \"[REDACTED]\"";
-}
-
 } // namespace
 
 std::string client_connection::make_nonce() {
@@ -198,16 +188,16 @@ void client_connection::renew_rules(const authenticator& auth) {
   if (!profile_ || !profile_->rules) {
     // It has not said who it is. Where that was not needed so far and is now, it is too late.
     if (core_.login_is_overdue(auth.required() && !auth.admits_silent()))
-      core_.end(err_text::authorization_violation, closed_reason::authentication_failure);
+      end_login(closed_reason::authentication_failure);
     return;
   }
   user_rules_ptr now = auth.renewed(*profile_->rules);
   if (!now) {
     const session_ending how = auth.ending_of(*profile_->rules);
+    if (how.err == err_text::authorization_violation) return end_login(how.reason);
     return how.err.empty() ? close(how.reason) : core_.end(how.err, how.reason);
   }
-  if (now->proxy_required && profile_->proxy_key.empty())
-    return core_.end(err_text::authorization_violation, closed_reason::proxy_required);
+  if (now->proxy_required && profile_->proxy_key.empty()) return end_login(closed_reason::proxy_required);
   if (now == profile_->rules) return;
   const bool same_permissions = now->listed == profile_->rules->listed
                                 && now->callout == profile_->rules->callout;
@@ -223,6 +213,11 @@ void client_connection::renew_rules(const authenticator& auth) {
   if (core_.deadline() < armed_for_) arm_core_timer();
 }
 
+void client_connection::end_login(closed_reason reason) {
+  log_login_failure(profile_ ? profile_->identity : "");
+  core_.end_login(reason);
+}
+
 void client_connection::withdraw_denied() {
   if (!profile_->permissions) return;
   std::vector<std::pair<routing::subscription*, std::string>> denied;
@@ -232,9 +227,7 @@ void client_connection::withdraw_denied() {
     const std::string_view queue = shard_->core().queue_of(sub);
     if (may_subscribe(subject, queue)) return;
     denied.emplace_back(&sub, err_text::subscription_withdrawn(subject, queue, sub.sid()));
-    log::info("Removed sub {}{} (sid {}) for {} - not authorized", go_quote(subject),
-              queue.empty() ? std::string() : " using queue " + go_quote(queue), go_quote(sub.sid()),
-              authorized_as(profile_->identity));
+    log_withdrawn(subject, queue, sub.sid());
   });
   for (auto& [sub, text] : denied) core_.withdraw(*sub, text);
 }

@@ -389,6 +389,10 @@ void client_core::end(std::string_view err, closed_reason reason) {
   if (!closed_) fail(err, reason);
 }
 
+void client_core::end_login(closed_reason reason) {
+  if (!closed_) finish(err_text::authorization_violation, reason);
+}
+
 void client_core::bound(const session_bounds& bounds) {
   const int64_t before = max_subscriptions();
   bounds_ = bounds;

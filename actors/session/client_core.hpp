@@ -125,6 +125,8 @@ public:
   void withdraw(routing::subscription& sub, std::string_view err);
   /// Ends the session for a reason of the node's.
   void end(std::string_view err, closed_reason reason);
+  /// The same for a login that does not count any more; the caller has logged whose.
+  void end_login(closed_reason reason);
   /// A reload made a login necessary: whether this client has spoken already, without one.
   bool login_is_overdue(bool necessary) const {
     return necessary && !connect_received_ && auth_deadline_ == nanos::max();

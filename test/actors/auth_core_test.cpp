@@ -167,7 +167,16 @@ TEST_CASE("config authenticator: a reload renews users that stayed and ends all 
   CHECK(a->permissions);
   CHECK_FALSE(now->renewed(*rules("b", "2")));
   CHECK_FALSE(now->renewed(*rules("c", "3")));
+  // Where nobody is asked any more, there is no such user either; a token has no user.
   auto open = make_config_authenticator({}, "$SYS");
-  CHECK(open->renewed(*rules("a", "1")));
+  CHECK_FALSE(open->renewed(*rules("a", "1")));
+  CHECK(open->ending_of(*rules("a", "1")).err.empty());
+  config::server_options by_token;
+  by_token.authorization.token = "t";
+  login_request with_token;
+  with_token.who.auth_token = "t";
+  const user_rules_ptr holder = make_config_authenticator(by_token, "$SYS")->check(with_token).user;
+  REQUIRE(holder);
+  CHECK(open->renewed(*holder));
   CHECK_FALSE(now->renewed(*open->check({}).user));
 }

@@ -322,6 +322,34 @@ class Reloaded(WireCase):
         c.read_info()
         c.send(login("u", "two") + b"PING\r\n").expect("PONG\r\n")
 
+    def test_auth_switched_off(self):
+        """Whoever had a name is meant to come again, as nobody; a token was no name."""
+        rules = "{user: u, password: p, permissions: {publish: only}}"
+        for config, options, stays in (("authorization { user: u, password: p }", {"user": "u", "pass": "p"}, False),
+                                       (f"authorization {{ users: [{rules}] }}", {"user": "u", "pass": "p"}, False),
+                                       (f"accounts {{ A {{ users: [{rules}] }} }}", {"user": "u", "pass": "p"}, False),
+                                       (f"authorization {{ users: [{rules}] }}\nno_auth_user: u", {}, False),
+                                       ("authorization { token: t }", {"auth_token": "t"}, True)):
+            with self.subTest(config=config):
+                server = self.start(config=config + "\n", monitor=True)
+                c = self.client(server, **options)
+                server.reload("max_traced_msg_len: 5\n")
+                if stays:
+                    c.fence()
+                    continue
+                c.expect_closed()
+                closed, = wait_until(lambda s=server: s.json("/connz?state=closed")["connections"], "the closed entry")
+                self.assertEqual(closed["reason"], "Client Closed")
+
+    @unittest.skipUnless(not_yet.is_troupe(server_binary()), "the Go server closes who gave a name")
+    def test_names_that_nobody_asked_for(self):
+        server = self.start(config="ping_max: 3\n")
+        c = self.client(server, user="any", **{"pass": "thing"})
+        server.reload("max_traced_msg_len: 5\nping_max: 3\n")
+        c.fence()
+        server.reload("authorization { users: [{user: any, password: thing}] }\n")
+        c.expect_closed(VIOLATION)
+
     def test_auth_switched_on(self):
         server = self.start(config="\n")
         c = self.client(server)

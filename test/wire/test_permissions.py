@@ -171,6 +171,15 @@ class Reloaded(WireCase):
         p.send(pub("foo") + pub("bar")).fence()
         c.expect(msg("bar", 3)).fence()
 
+    def test_the_log_names_who_is_sent_away(self):
+        server = self.start(config="authorization { users: [{user: u, password: p}] }\n")
+        c = self.raw(server)
+        c.read_info()
+        c.send(login("u") + b"PING\r\n").expect("PONG\r\n")
+        server.reload("authorization { users: [{user: u, password: q}] }\n")
+        c.expect_closed("-ERR 'Authorization Violation'\r\n")
+        server.wait_log('"$G/user:u" - authentication error - User "u"')
+
 
 class AccountLimits(WireCase):
     serve = False
