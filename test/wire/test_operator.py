@@ -111,6 +111,25 @@ class Logins(OperatorCase):
             self.assertEqual({k: v for k, v in detail["revoked_user"].items()}.keys(), {self.user.public})
             wait_until(lambda: server.json(page)["account_detail"]["expired"], "the end of the account's token")
 
+    def test_pages_know_accounts_by_name_and_users_by_key(self):
+        other = Key(USER)
+        with Server(config=self.config, monitor=True) as server:
+            self.let_in(user_jwt(self.a, self.user), server=server).send("SUB foo 1\r\n").fence()
+            others = [self.let_in(user_jwt(self.a, other), user=other, server=server) for _ in range(2)]
+            listed = server.json("/subsz?subs=1&limit=1000&acc=" + self.a.public)["subscriptions_list"]
+            self.assertIn((self.a.public, "A", "foo"), {(s["account"], s["account_tag"], s["subject"]) for s in listed})
+            counted = {x["acc"]: (x["name"], x["conns"]) for x in server.json("/accstatz?unused=1")["account_statz"]}
+            self.assertEqual((counted[self.a.public], counted[self.op.system.public]), (("A", 3), ("SYS", 0)))
+
+            def of_other(state):
+                page = server.json(f"/connz?auth=1&user={other.public}&state={state}")["connections"]
+                return [x["authorized_user"] for x in page]
+
+            self.assertEqual(of_other("open"), [other.public] * 2)
+            for c in others:
+                c.close()
+            wait_until(lambda: of_other("closed") == [other.public] * 2, "both among the closed ones")
+
     def test_who_is_kept_out(self):
         good = user_jwt(self.a, self.user)
         self.kept_out(good, sig=Key(USER).sign_text("x"))
@@ -191,6 +210,22 @@ class Operators(WireCase):
             c = self.raw(server)
             nonce = c.read_info()["nonce"]
             c.send(connect_line(jwt=user_jwt(account, user), sig=user.sign_text(nonce))).expect_closed(VIOLATION)
+
+    def test_another_signing_key_by_a_reload(self):
+        keys, account, user = [Key(OPERATOR), Key(OPERATOR)], Key(ACCOUNT), Key(USER)
+        op = Operator(signing_keys=[k.public for k in keys])
+        configs = [op.config((account, op.account(account, signer=k))) for k in keys]
+        with Server(config=configs[0], monitor=True) as server:
+            c = self.raw(server)
+            c.send(connect_line(jwt=user_jwt(account, user), sig=user.sign_text(c.read_info()["nonce"]))).fence()
+
+            def issuer():
+                return server.json("/accountz?acc=" + account.public)["account_detail"]["issuer_key"]
+
+            self.assertEqual(issuer(), keys[0].public)
+            server.reload(configs[1])
+            wait_until(lambda: issuer() == keys[1].public, "the other key on the page")
+            c.fence()
 
     def test_strict_operator_wants_signing_keys(self):
         signing, account_signing, account, user = Key(OPERATOR), Key(ACCOUNT), Key(ACCOUNT), Key(USER)
