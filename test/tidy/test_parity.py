@@ -1,5 +1,6 @@
-"""docs/parity.md: every row, a state for each, and no test named that is not there."""
+"""docs/parity.md: every row, a state for each, and no test named that is not there; nor in docs/go-tests/."""
 
+import functools
 import re
 import unittest
 
@@ -7,6 +8,7 @@ import tree
 from rules import Rules
 
 PAGE = "docs/parity.md"
+GO_TESTS = "docs/go-tests"  # its pages name tests by their path below test/
 # How many rows each section has; the ids run from 1 without a gap.
 SECTIONS = {1: 22, 2: 27, 3: 26, 4: 27, 5: 26, 6: 14, 7: 33, 8: 15, 9: 9, 10: 7, 11: 14, 12: 9}
 STATE = re.compile(r"works|partly: \S.*|not yet|does not apply: \S.*")
@@ -51,18 +53,37 @@ class Parity(Rules):
         self.none(bare, 'name a test: `path/to/file_test.cpp: "name"` or `test/wire/file.py: name`')
 
     def test_every_named_test_exists(self):
-        missing = []
-        for id, cells in rows()[0].items():
-            for span in CODE_SPAN.findall(cells[3]):
-                match = PROOF.fullmatch(f"`{span}`")
-                if match and not self.exists(*match.groups()):
-                    missing.append(f"{id}: {span}")
-                elif not match and re.search(r"\.(cpp|py|mjs|js)\b", span):
-                    missing.append(f"{id}: cannot read {span}")
+        missing = [f"{id}: {what}" for id, cells in rows()[0].items() for what in self.missing(cells[3])]
         self.none(missing, "no such test")
 
+    def test_every_test_named_beside_one_of_the_go_server_exists(self):
+        pages = sorted((tree.ROOT / GO_TESTS).glob("*.md"))
+        self.assertGreater(len(pages), 1)
+        missing, named = [], 0
+        for page in pages:
+            for number, line in enumerate(page.read_text().splitlines(), 1):
+                if line.startswith("| Test"):
+                    named += len(PROOF.findall(line))
+                    missing += [f"{page.name}:{number}: {what}" for what in self.missing(line, "test/")]
+        self.none(missing, "no such test")
+        self.assertGreater(named, 500)
+
+    def missing(self, text, below=""):
+        """What `text` names as a test and is none."""
+        for span in CODE_SPAN.findall(text):
+            match = PROOF.fullmatch(f"`{span}`")
+            if match and not self.exists(below + match[1], match[2]):
+                yield span
+            elif not match and re.search(r"\.(cpp|py|mjs|js)\b", span):
+                yield f"cannot read {span}"
+
+    @staticmethod
+    @functools.cache
+    def names_in(path):
+        return tests_in(path) if (tree.ROOT / path).is_file() else set()
+
     def exists(self, path, name):
-        return (tree.ROOT / path).is_file() and name.strip() in tests_in(path)
+        return name.strip() in self.names_in(path)
 
 
 if __name__ == "__main__":
