@@ -24,6 +24,7 @@ struct entry {
   std::string password;
   std::vector<std::string> connection_types;
   bool proxy_required = false;
+  bool of_certificate = false;  // has no password, but a certificate may stand for it
 
   bool allows_type(const std::string& type) const {
     return connection_types.empty()
@@ -59,7 +60,7 @@ public:
                            && o.websocket.tls->verify_and_map),
         wants_nonce_(!o.trusted_proxies.empty()),
         required_(o.authorization.required()) {
-    for (const config::user_options& u : o.authorization.users) add(u);
+    for (const config::user_options& u : o.authorization.users) add(o, u);
     learn(single_pass_);
     learn(token_);
     auto single = std::make_shared<user_rules>();
@@ -156,7 +157,7 @@ private:
       dearest_hash_ = std::max({dearest_hash_, bcrypt_cost(password), cheapest_bcrypt});
   }
 
-  void add(const config::user_options& u) {
+  void add(const config::server_options& o, const config::user_options& u) {
     auto rules = std::make_shared<user_rules>();
     rules->name = u.nkey.empty() ? u.name : u.nkey;
     rules->nkey = u.nkey;
@@ -165,7 +166,7 @@ private:
     rules->proxy_required = u.proxy_required || proxy_required_;
     if (u.perms) limit(*rules, *u.perms);
     entry e{std::move(rules), u.password, u.allowed_connection_types,
-            u.proxy_required || proxy_required_};
+            u.proxy_required || proxy_required_, u.password.empty() && may_be_named(o, u)};
     learn(u.password);
     if (u.nkey.empty()) {
       certificates_.add(u.name);
@@ -227,9 +228,7 @@ private:
 
   /// A user without a password whom a certificate could stand for is nobody else's to take.
   bool needs_certificate(const entry& e) const {
-    return e.password.empty() && e.rules->name != no_auth_user_
-           && ((tls_map_ && e.allows_type("STANDARD"))
-               || (websocket_tls_map_ && e.allows_type("WEBSOCKET")));
+    return e.of_certificate && e.rules->name != no_auth_user_;
   }
 
   auth_decision check_user(const login_request& q, std::string shown) const {

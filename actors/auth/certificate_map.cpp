@@ -1,5 +1,7 @@
 #include "actors/auth/certificate_map.hpp"
 
+#include <algorithm>
+
 namespace troupe {
 
 void certificate_map::add(const std::string& user) {
@@ -21,6 +23,16 @@ std::string certificate_map::find(const certificate_identity& who,
   const std::string components = domain_components_text(who.subject);
   if (!components.empty() && usable(known + "," + components)) return known + "," + components;
   return usable(known) ? known : std::string();
+}
+
+bool may_be_named(const config::server_options& options, const config::user_options& user) {
+  const auto may_come_by = [&](std::string_view type) {
+    const auto& types = user.allowed_connection_types;
+    return types.empty() || std::find(types.begin(), types.end(), type) != types.end();
+  };
+  const auto maps = [](const std::optional<config::tls_options>& tls) { return tls && tls->verify_and_map; };
+  return (maps(options.tls) && may_come_by("STANDARD"))
+         || (options.websocket.port != 0 && maps(options.websocket.tls) && may_come_by("WEBSOCKET"));
 }
 
 } // namespace troupe

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/options.hpp"
 #include "protocol/auth/distinguished_name.hpp"
 
 namespace troupe {
@@ -26,5 +27,8 @@ public:
 private:
   std::vector<std::pair<std::string, distinguished_name>> names_;  // in the order of configuration
 };
+
+/// Whether some listener lets a client be this user by its certificate.
+bool may_be_named(const config::server_options& options, const config::user_options& user);
 
 } // namespace troupe

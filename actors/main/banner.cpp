@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "actors/auth/certificate_map.hpp"
 #include "actors/auth/secret_check.hpp"
 #include "actors/main/build_commit.hpp"
 #include "actors/observe/logger.hpp"
@@ -17,9 +18,11 @@ namespace {
 
 constexpr int32_t usual_payload_max = 8 * 1024 * 1024;
 
-bool has_plain_password(const config::authorization_options& a) {
-  auto plain = [](const config::user_options& u) {
-    return u.nkey.empty() && !is_bcrypt_hash(u.password);
+bool has_plain_password(const config::server_options& o) {
+  const config::authorization_options& a = o.authorization;
+  auto plain = [&](const config::user_options& u) {
+    const bool needs_none = u.name == config::open_account_user || (u.password.empty() && may_be_named(o, u));
+    return u.nkey.empty() && !needs_none && !is_bcrypt_hash(u.password);
   };
   return (!a.pass.empty() && !is_bcrypt_hash(a.pass))
          || std::any_of(a.users.begin(), a.users.end(), plain);
@@ -65,7 +68,7 @@ void log_banner(const config::cli_result& cli, const node& n) {
   log::info("  Name:     {}", n.context().policy()->info.server_name);
   log::info("  ID:       {}", n.server_id());
   log_feature_flags(o.feature_flags);
-  if (has_plain_password(o.authorization))
+  if (has_plain_password(o))
     log::warn("Plaintext passwords detected, use nkeys or bcrypt");
   if (!o.config_file.empty())
     log::info("Using configuration file: {} ({})", o.config_file, o.config_digest);

@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import WireCase, connect_line, not_yet, server_binary
+from harness import connect_line
 from harness.certificates import client_context
 from harness.tls_case import CA, CLIENT, SERVER, TlsCase
 from harness.websocket import WebSocketClient
@@ -81,6 +81,18 @@ class MappedUsers(TlsCase):
                 scope = f", allowed_connection_types: [{types}]" if types else ""
                 server = self.start(config=block + "\n" + users(f'{{ user: "{NAME}" }}', f"{{ user: scoped{scope} }}"))
                 self.assertEqual(self.by_client_port(server, user="scoped"), want)
+
+    def test_only_passwords_that_could_be_read_are_warned_of(self):
+        hashed = "$2a$11$W2zko751KUvVy59mUTWmpOdWjpEm5qhcCZRd05GjI/sSOT.xtiHyG"
+        system = f'accounts {{ SYS {{ users: [{{user: s, password: "{hashed}"}}] }} }}\nsystem_account: SYS\n'
+        for config, warned in ((users("{ user: a }"), True), (MAPPED + "\n" + users("{ user: a }"), False),
+                               (MAPPED + "\n" + users("{ user: a, allowed_connection_types: [WEBSOCKET] }"), True),
+                               (f"websocket {{ host: 127.0.0.1, port: -1, {MAPPED} }}\n" + users("{ user: a }"), False),
+                               (MAPPED + "\n" + users("{ user: a }", '{ user: b, password: "s3cr3t" }'), True),
+                               (users(f'{{ user: a, password: "{hashed}" }}'), False), (system, False)):
+            with self.subTest(config.replace(MAPPED, "tls { ... }")):
+                log = self.start(config=config).log()
+                self.assertEqual("Plaintext passwords detected, use nkeys or bcrypt" in log, warned)
 
 
 if __name__ == "__main__":
