@@ -77,7 +77,7 @@ claims_answer claims_requests::remove(const std::string& token) {
   else if (!directory || !directory->may_delete()) why = "delete must be enabled in server config";
   else if (claims->data.subject != claims->data.issuer) why = "not self signed";
   else if (!trust->trusts(claims->data.issuer)) why = "not trusted";
-  else if (claims->accounts.empty()) why = "malformed request";
+  else if (!claims->lists_accounts) why = "malformed request";
   if (why.empty())
     for (const std::string& account : claims->accounts) {
       if (!is_public_nkey(account, nkey_role::account)) why = "malformed request";

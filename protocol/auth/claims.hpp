@@ -279,6 +279,7 @@ struct generic_claims {
   claims_data data;
   std::string kind;
   claim_strings accounts; // of a request to delete accounts
+  bool lists_accounts = false; // the list is there, be it empty
 };
 
 using any_claims =

@@ -370,6 +370,7 @@ bool read_member(std::string_view n, const element& x, authorization_request_cla
 }
 
 bool read_member(std::string_view n, const element& x, generic_claims& out) {
+  if (n == "accounts") out.lists_accounts = x.is_array();
   return take(n, x, slot{"type", out.kind}, slot{"accounts", out.accounts});
 }
 

@@ -354,13 +354,18 @@ class Full(ClaimsCase):
         session = self.login(server, a).expect("PONG\r\n")
         stranger = Key(OPERATOR)
         for signer, accounts, why in [(stranger, [a.public], "not trusted"), (self.op.key, ["x"], "malformed request"),
+                                      (self.op.key, None, "malformed request"),
                                       (self.op.key, [self.op.system.public], "not allowed to delete system account")]:
-            token = signer.jwt(signer.public, {"type": "generic", "accounts": accounts})
+            listed = {} if accounts is None else {"accounts": accounts}
+            token = signer.jwt(signer.public, {"type": "generic", **listed})
             got = self.push(c, "$SYS.REQ.CLAIMS.DELETE", token)
             self.assertEqual(got["error"], {"code": 500, "description":
                                             f"delete accounts request by {signer.public} failed - {why}"})
-        token = self.op.key.jwt(self.op.key.public, {"type": "generic", "accounts": [a.public]})
-        self.assertEqual(self.push(c, "$SYS.REQ.CLAIMS.DELETE", token)["data"], {"code": 200, "message": "deleted 1 accounts"})
+        # What is not there, or not any more, can be deleted too.
+        for accounts, number in (([], 0), ([a.public], 1), ([a.public], 1)):
+            token = self.op.key.jwt(self.op.key.public, {"type": "generic", "accounts": accounts})
+            self.assertEqual(self.push(c, "$SYS.REQ.CLAIMS.DELETE", token)["data"],
+                             {"code": 200, "message": f"deleted {number} accounts"})
         session.wait_closed()
         self.login(server, a).expect_closed("-ERR 'Authorization Violation'\r\n")
         self.assertEqual(json.loads(self.ask(c, "$SYS.REQ.CLAIMS.LIST"))["data"], [self.op.system.public])
