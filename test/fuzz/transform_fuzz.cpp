@@ -29,9 +29,10 @@ void check_reverse(std::string_view source, std::string_view destination,
                    std::string_view subject) {
   const auto t = subject_transform::make(source, destination, subject_transform::kind::reversible);
   if (!t || !is_valid_subject(source) || !is_valid_literal_subject(subject)) return;
-  // As in Go, "*a" matches any token but is no wildcard of a transform: no way leads back.
+  // As in Go, "*a" matches any token but is no wildcard of a transform, and "$1" or "{{wildcard(1)}}" are plain text in a
+  // source but not on the way back, where it is the destination: no way leads back.
   for (const std::string_view token : subject_tokens{source})
-    if (token.size() > 1 && (token[0] == '*' || token[0] == '>')) return;
+    if (token.size() > 1 && (token[0] == '*' || token[0] == '>' || token[0] == '$' || token.starts_with("{{"))) return;
   const auto back = t->reverse();
   const auto there = t->match(subject);
   if (!back || !there || !has_wildcard(t->source())) return;
