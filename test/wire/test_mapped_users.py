@@ -91,8 +91,9 @@ class MappedUsers(TlsCase):
                                (MAPPED + "\n" + users("{ user: a }", '{ user: b, password: "s3cr3t" }'), True),
                                (users(f'{{ user: a, password: "{hashed}" }}'), False), (system, False)):
             with self.subTest(config.replace(MAPPED, "tls { ... }")):
-                log = self.start(config=config).log()
-                self.assertEqual("Plaintext passwords detected, use nkeys or bcrypt" in log, warned)
+                server = self.start(config=config)
+                server.wait_log("Server is ready")  # behind all warnings
+                self.assertEqual("Plaintext passwords detected, use nkeys or bcrypt" in server.log(), warned)
 
 
 if __name__ == "__main__":
