@@ -1,5 +1,6 @@
 // Tokens: any text is refused or believed without harm; a claim of any content that is signed well
 // is read without harm, and checking, filling in and limiting it never fails hard.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -52,6 +53,14 @@ void show(const Claims& claims) {
   require(text_of(std::get<Claims>(again->claims)) == shown);
 }
 
+/// As with the Go library, a scope's limit of 0 is not written, and one that is missing is read as none.
+bool scopes_read_as_written(const account_claims& account) {
+  return std::all_of(account.signing_keys.begin(), account.signing_keys.end(), [](const auto& entry) {
+    const auto& scope = entry.second;
+    return !scope || (scope->limits.subscriptions != 0 && scope->limits.data != 0 && scope->limits.payload != 0);
+  });
+}
+
 void use(const any_claims& claims) {
   if (const auto* user = std::get_if<user_claims>(&claims)) {
     (void)check_claims(*user, 1000, zones);
@@ -72,7 +81,8 @@ void use(const any_claims& claims) {
   }
   if (const auto* account = std::get_if<account_claims>(&claims)) {
     (void)remarks_on(*account, 1000);
-    if (account->version == 2 && check_claims(*account, 1000).empty()) show(*account);
+    if (account->version == 2 && check_claims(*account, 1000).empty() && scopes_read_as_written(*account))
+      show(*account);
     for (const claim_import& import : account->imports)
       (void)check_activation(import, account->data.subject, *account, account->revocations, 1000);
   }
