@@ -232,13 +232,13 @@ void client_connection::withdraw_denied() {
   for (auto& [sub, text] : denied) core_.withdraw(*sub, text);
 }
 
-/// Moves the session to an account; false: that one is full. It has no subscription at that moment.
 bool client_connection::has_room(const routing::account& account) const {
   if (&account == account_.get()) return true;
   const int64_t most = account.rules()->limits.max_connections;
   return most < 0 || account.connections() < most;
 }
 
+/// Moves the session to an account; false: that one is full. It has no subscription at that moment.
 bool client_connection::bind(routing::account_ptr account, bool limited) {
   if (account == account_) return true;
   if (limited && !has_room(*account)) return false;
