@@ -23,7 +23,6 @@ thread_local reactor* running = nullptr;
 constexpr size_t events_per_poll = 256;
 constexpr size_t messages_per_resume = 1000;
 constexpr size_t idle_pool_bytes = 512 * 1024;
-constexpr size_t give_back_bytes = 4 * 1024 * 1024;
 constexpr nanos trim_every = std::chrono::milliseconds(500);
 
 } // namespace
@@ -257,7 +256,7 @@ void reactor::finish_turn(nanos began, bool worked) {
 
 bool reactor::holds_spare_memory() const {
   return buffers_.allocated_bytes() > idle_pool_bytes
-         || buffer_pool::freed_bytes() >= give_back_bytes;
+         || buffer_pool::freed_bytes() >= heap_return::worth_bytes;
 }
 
 void reactor::trim_buffers(void* self, nanos now) {
@@ -268,11 +267,8 @@ void reactor::trim_buffers(void* self, nanos now) {
     r.read_offset_ = 0;
   }
   r.buffers_.trim();
-  // The allocator keeps what is freed below its top. Once the traffic that needed it has ebbed, a
-  // large sum is worth asking it to return.
-  uint64_t taken = buffer_pool::large_taken();
-  bool ebbed = taken - std::exchange(r.large_taken_, taken) < 16;
-  if (ebbed && buffer_pool::freed_bytes() >= give_back_bytes) {
+  // The allocator keeps what is freed below its top.
+  if (r.heap_return_.due(buffer_pool::large_taken(), buffer_pool::freed_bytes())) {
     buffer_pool::forget_freed();
     ::malloc_trim(0);
   }

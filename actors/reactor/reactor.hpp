@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "actors/reactor/buffer.hpp"
+#include "actors/reactor/heap_return.hpp"
 #include "actors/reactor/inbox.hpp"
 #include "actors/reactor/socket_set.hpp"
 #include "actors/reactor/timer_wheel.hpp"
@@ -199,7 +200,7 @@ private:
 
   buffer_pool buffers_;
   timer_wheel timers_;
-  uint64_t large_taken_ = 0;  // buffer_pool::large_taken() at the last trim
+  heap_return heap_return_;
   timer trim_timer_;  // armed while the pool holds more than an idle reactor needs
   nanos now_{};
   nanos busy_{};

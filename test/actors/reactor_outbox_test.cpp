@@ -1,4 +1,5 @@
 // Outbox and buffer pool against a string that is cut and extended.
+#include "actors/reactor/heap_return.hpp"
 #include "actors/reactor/outbox.hpp"
 
 #include <algorithm>
@@ -311,6 +312,25 @@ TEST_CASE("buffer pool: trimming frees in the end what nobody needs", "[reactor]
   CHECK(pool.resting_bytes() == 0);
   CHECK(pool.trim() == 0);
   CHECK(pool.take(1).sole_owner());
+}
+
+TEST_CASE("heap return: when traffic has ebbed, else after some intervals, and only for much", "[reactor][buffer]") {
+  constexpr size_t much = heap_return::worth_bytes, little = much - 1;
+  heap_return rule;
+  CHECK_FALSE(rule.due(0, little));
+  CHECK(rule.due(0, much));
+  uint64_t taken = 0;
+  const auto busy = [&](size_t freed) { return rule.due(taken += heap_return::ebbed_blocks, freed); };
+  for (int round = 0; round < 2; ++round) {
+    for (unsigned i = 1; i < heap_return::most_waits; ++i) CHECK_FALSE(busy(much));
+    CHECK(busy(much));
+  }
+  // A pause ends the waiting, and so does memory that somebody else handed back.
+  CHECK_FALSE(busy(much));
+  CHECK(rule.due(taken + heap_return::ebbed_blocks - 1, much));
+  CHECK_FALSE(busy(little));
+  for (unsigned i = 1; i < heap_return::most_waits; ++i) CHECK_FALSE(busy(much));
+  CHECK(busy(much));
 }
 
 TEST_CASE("buffer pool: a block larger than the pooled sizes is of its own", "[reactor][buffer]") {
