@@ -14,6 +14,8 @@ BLOCK = b"x" * 60000
 
 
 class MemoryCase(WireCase):
+    """One test each: what another left behind would hide what it costs."""
+
     monitor = True
     config = "max_closed_clients: 100\n"  # so that their list is full early and does not grow
 
@@ -63,8 +65,6 @@ class MemoryCase(WireCase):
 
 
 class AnnouncedPayload(MemoryCase):
-    """A server of its own: memory that other tests left behind would hide what this costs."""
-
     def test_costs_nothing_until_it_comes(self):
         clients = self.many()
         grown = self.grown(clients, "PUB x 1048576\r\n")
@@ -72,12 +72,14 @@ class AnnouncedPayload(MemoryCase):
         self.wait_gone(clients)
 
 
-class PerConnection(MemoryCase):
-    def test_begun_line_costs_little(self):
+class BegunLine(MemoryCase):
+    def test_costs_little(self):
         clients = self.many()
         self.assert_kib(self.grown(clients, "P", "U"), 1024 + 512, f"{MANY} begun lines")
         self.wait_gone(clients)
 
+
+class PartOfPayload(MemoryCase):
     def test_payload_that_comes_in_part_costs_its_part(self):
         """A few bytes of each payload: neither the payload's full size nor a large buffer may become resident."""
         clients = self.many()
@@ -85,12 +87,16 @@ class PerConnection(MemoryCase):
         self.assert_kib(grown, MANY * 8, f"{MANY} payloads of which 100 bytes came")
         self.wait_gone(clients)
 
+
+class PartialLine(MemoryCase):
     def test_partial_line_of_4_kb(self):
         clients = self.many()
         grown = self.grown(clients, b"PUB " + b"a" * 4000)
         self.assert_kib(grown, MANY * 8, f"{MANY} partial lines of 4 KB")
         self.wait_gone(clients)
 
+
+class PartialLineInSteps(MemoryCase):
     def test_partial_line_byte_by_byte(self):
         """Growing a line in small steps must not cost more than the line."""
         clients = self.many()
@@ -103,14 +109,14 @@ class AgainAndAgain(MemoryCase):
     def test_costs_nothing_in_the_end(self):
         """Nothing of connections that went stays. What the allocator keeps for the next ones meanwhile is chance."""
         before = self.server.own_memory_kib()
-        for _ in range(16):  # half a KiB left behind by each connection would be 8 MiB
+        for _ in range(16):  # a KiB left behind by each connection would be 16 MiB
             clients = self.many()
             self.grown(clients, b"PUB x 1048576\r\n", b"y" * 4000)
             self.wait_gone(clients)
-        self.comes_back(before, 4 * 1024)
+        self.comes_back(before, 8 * 1024)
 
 
-class SlowConsumer(MemoryCase):
+class SlowConsumerCase(MemoryCase):
     config = 'max_pending: 16MB\nwrite_deadline: "30s"\n'
 
     def flood(self, subject):
@@ -125,12 +131,16 @@ class SlowConsumer(MemoryCase):
         p.send("SUB ok 9\r\n").send(pub("ok", "x")).expect(msg("ok", 9, "x")).fence()
         self.wait_gone([c, p])
 
+
+class ClosedSlowConsumer(SlowConsumerCase):
     def test_memory_of_a_closed_one_comes_back(self):
         """16 MB were pending; what remains when it is gone is far from that."""
         before = self.server.own_memory_kib()
         self.flood("slow")
         self.comes_back(before, 8 * 1024)
 
+
+class SlowConsumers(SlowConsumerCase):
     def test_next_ones_use_the_same_memory(self):
         self.flood("warm")
         before = self.server.own_memory_kib()
