@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <ctime>
 #include <future>
 #include <iterator>
 #include <optional>
@@ -25,6 +24,7 @@
 #include "actors/node/signal_source.hpp"
 #include "actors/node/websocket_setup.hpp"
 #include "actors/observe/logger.hpp"
+#include "actors/observe/snapshots.hpp"
 #include "actors/ocsp/peer_check.hpp"
 #include "actors/ocsp/staple_watch.hpp"
 #include "actors/routing/exchange.hpp"
@@ -222,7 +222,7 @@ std::shared_ptr<const authenticator> node::parts::usual_authenticator(
                    .tags = options.server_tags,
                    .xkey = {}};
   asking.timeout = options.authorization.timeout;
-  asking.now_s = [] { return static_cast<int64_t>(std::time(nullptr)); };
+  asking.now_s = observe::wall_seconds;
   if (operators) {
     asking.zones = operators->environment().zones;
     return make_operator_authenticator(

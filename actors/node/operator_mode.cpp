@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <system_error>
 
 #include "actors/auth/account_sources.hpp"
 #include "actors/auth/url_source.hpp"
 #include "actors/auth/zone_files.hpp"
 #include "actors/observe/logger.hpp"
+#include "actors/observe/snapshots.hpp"
 
 namespace troupe {
 
@@ -77,7 +77,7 @@ void activation_watch::run() {
     const int64_t next = accounts ? accounts->end_activations() : INT64_MAX;
     accounts.reset();
     // The clock may be set meanwhile.
-    const auto left = std::clamp<int64_t>(next - static_cast<int64_t>(std::time(nullptr)), 1, longest_look_s);
+    const auto left = std::clamp<int64_t>(next - observe::wall_seconds(), 1, longest_look_s);
     lock.lock();
     wake_.wait_for(lock, std::chrono::seconds(left), [this] { return stopping_ || looks_; });
   }
@@ -94,7 +94,7 @@ result<operator_parts> make_operator_accounts(
   if (auto web = std::dynamic_pointer_cast<url_source>(*source))
     if (auto there = web->knock(); !there) return there.error();
   operator_environment env;
-  env.now_s = [] { return static_cast<int64_t>(std::time(nullptr)); };
+  env.now_s = observe::wall_seconds;
   env.zones = system_zones();
   env.log_warning = [](const std::string& text) { log::warn("{}", text); };
   const std::string system = options.system_account;

@@ -11,6 +11,7 @@
 
 #include "actors/auth/signature.hpp"
 #include "actors/observe/logger.hpp"
+#include "actors/observe/snapshots.hpp"
 #include "actors/reactor/tls_session.hpp"
 #include "actors/session/client_hub.hpp"
 #include "actors/session/stages.hpp"
@@ -149,7 +150,7 @@ void client_connection::follow_expiry() {
 /// A time of the wall clock, in seconds, by the reactor's; for ever if it is 0.
 nanos client_connection::moment_of(int64_t wall_s) {
   if (wall_s == 0) return nanos::max();
-  const int64_t left_s = std::max<int64_t>(wall_s - static_cast<int64_t>(std::time(nullptr)), 0);
+  const int64_t left_s = std::max<int64_t>(wall_s - observe::wall_seconds(), 0);
   constexpr int64_t longest_s = int64_t{100} * 365 * 24 * 3600;
   return home().now() + std::chrono::seconds(std::min(left_s, longest_s));
 }

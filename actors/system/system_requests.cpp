@@ -7,6 +7,7 @@
 
 #include "actors/auth/callout_core.hpp"
 #include "actors/observe/logger.hpp"
+#include "actors/observe/snapshots.hpp"
 #include "actors/session/gather.hpp"
 #include "actors/system/system_service.hpp"
 #include "protocol/json/reader.hpp"
@@ -231,7 +232,7 @@ void system_service::serve_user_info(const work& w) {
     permissions = listed_permissions(*rules);
     if (permissions) info.permissions = &*permissions;
     if (rules->expires_at_s != 0)
-      info.expires_in_s = std::max<int64_t>(rules->expires_at_s - std::time(nullptr), 0);
+      info.expires_in_s = std::max<int64_t>(rules->expires_at_s - observe::wall_seconds(), 0);
   }
   reply(w, user_info_json(info));
 }

@@ -16,7 +16,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
 
-from harness import RawClient, Server, run_binary, server_binary, wait_until  # noqa: E402
+from harness import RawClient, Server, free_port, run_binary, server_binary, wait_until  # noqa: E402
 
 
 class LogCase(unittest.TestCase):
@@ -351,9 +351,7 @@ class Syslog(LogCase):
             self.assertEqual(json.loads(re.sub(head, "", line))["message"], "Starting nats-server")
 
     def test_nobody_there(self):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = free_port()
         for address, text in ((f"tcp://127.0.0.1:{port}", "connection refused"), ("unix:///nonexistent/log", "no such file"),
                               ("ftp://x", 'error invalid network type: "ftp"'), ("udp://127.0.0.1", "missing port in address")):
             done = run_binary("-p", "-1", "-r", address)

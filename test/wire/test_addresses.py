@@ -5,7 +5,7 @@ import socket
 import unittest
 import urllib.request
 
-from harness import RawClient, WireCase, connect_line, msg, pub, run_binary
+from harness import RawClient, WireCase, connect_line, free_port, msg, pub, run_binary
 
 
 def have_ipv6():
@@ -33,7 +33,7 @@ class AddressCase(WireCase):
 @unittest.skipUnless(have_ipv6(), "this machine has no address ::1")
 class Six(AddressCase):
     def test_written_in_brackets(self):
-        server = self.start("-D", host="::1", monitor=True)
+        server = self.start("-D", host="::1", port=free_port(), monitor=True)
         self.assertEqual(server.ports, {"nats": [f"nats://[::1]:{server.port}"],
                                         "monitoring": [f"http://[::1]:{server.monitor_port}"]})
         c = self.at("::1", server)

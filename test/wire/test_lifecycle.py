@@ -273,7 +273,7 @@ class LameDuck(WireCase):
     settings = 'lame_duck_duration: "30s"\nlame_duck_grace_period: "500ms"\n'
 
     def enter(self, how):
-        server = Server(config=self.settings)
+        server = Server(config=self.settings, port=free_port())  # its own: it is looked for after it closed
         self.addCleanup(server.kill)
         new, old, quiet = self.client(server, protocol=1), self.client(server, protocol=0), self.raw(server)
         quiet.read_info()

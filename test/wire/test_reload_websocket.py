@@ -77,7 +77,7 @@ class WebSocketReload(ReloadOptionCase):
 
     def moves(self, listen, host):
         port = free_port()
-        with self.running(self.config()) as t:
+        with self.running(self.config(listen=f"host: 127.0.0.1, port: {free_port()}")) as t:
             old = WebSocketCase.port_of(t.server)
             there = self.ws(t).connect()
             t.reload(self.config(listen=listen.format(port)), go_refuses=GO_REFUSES)

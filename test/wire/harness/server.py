@@ -6,6 +6,7 @@ import functools
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -73,12 +74,33 @@ def wait_until(condition, what, deadline=None):
         step = min(step * 1.5, 0.05)
 
 
+def _ports_never_given_away():
+    """Those that the system picks for nobody who asks for any port."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        low, high = map(int, f.read().split())
+    return range(10000, low) if low > 15000 else range(high + 1, 65536)
+
+
+_held_ports = []
+
+
 def free_port():
-    """A port that was free a moment ago, for tests that must restart a server on the same port."""
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port for tests that must know it before the server has it, or start a server on it again. Nobody who lets the
+    system choose gets it, and no other test process as long as this one runs: it holds an abstract socket of that name."""
+    choice = _ports_never_given_away()
+    for port in random.sample(choice, len(choice)):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0troupe-test-port-{port}")
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("0.0.0.0", port))
+        except OSError:
+            claim.close()
+            continue
+        _held_ports.append(claim)
+        return port
+    raise AssertionError(f"no port of {choice} is free")
 
 
 def _die_with_parent():
@@ -202,10 +224,21 @@ class Server:
 
     def reload(self, config):
         """Rewrites the config file and asks for a reload; returns when the server says that it is done."""
-        before = self.log().count("Reloaded server configuration")
+        done, failed = "Reloaded server configuration", "Failed to reload server configuration"
+        before = self.log()
         self.write("server.conf", config)
         self.signal(signal.SIGHUP)
-        wait_until(lambda: self.log().count("Reloaded server configuration") > before, "the reload")
+
+        def over():
+            log = self.log()
+            if log.count(failed) > before.count(failed):
+                raise AssertionError(f"the reload failed: {log[len(before):]}")
+            return log.count(done) > before.count(done)
+
+        try:
+            wait_until(over, "the reload")
+        except Timeout as e:
+            raise Timeout(f"{e}; since it was asked for the server said: {self.log()[len(before):]}") from None
 
     def http(self, path, deadline=DEADLINE):
         """GET from the monitoring port: (status, headers, body)."""
