@@ -238,9 +238,10 @@ void client_connection::teardown() {
   out_.clear();
   partial_.reset();
   home().unwatch(std::exchange(slot_, UINT32_MAX));
-  transport_->close();
-  // As in the Go server, who asked for no upgrade was no client.
+  // Counted no more before its socket closes: whoever sees the end may rely on that. As in the Go
+  // server, who asked for no upgrade was no client.
   hub_.remove(*this, std::move(last), opened_ || kind_ != listener_kind::websocket);
+  transport_->close();
 }
 
 } // namespace troupe

@@ -16,17 +16,25 @@ namespace {
 
 const std::string hello = "CONNECT {\"verbose\":false}\r\nPING\r\n";
 
+struct quiet_events : session_events {
+  void connected(const observe::connection_snapshot&) override {}
+  void disconnected(const observe::connection_snapshot&) override {}
+  void refused(const observe::connection_snapshot&, closed_reason, routing::account&,
+               std::string_view) override {}
+  void peer_link_invalid(const peer_verdict&) override {}
+  void peer_rejected(const peer_verdict&) override {}
+  void peer_judged_elsewhere(peer_verdict_ptr) override {}
+  void account_changed(routing::account&) override {}
+};
+
 /// Throws at what it is told to.
-struct brittle_events final : session_events {
+struct brittle_events final : quiet_events {
   void connected(const observe::connection_snapshot&) override { maybe(at_connect); }
   void disconnected(const observe::connection_snapshot&) override { maybe(at_end); }
   void refused(const observe::connection_snapshot&, closed_reason, routing::account&,
                std::string_view) override {
     maybe(at_refusal);
   }
-  void peer_link_invalid(const peer_verdict&) override {}
-  void peer_rejected(const peer_verdict&) override {}
-  void peer_judged_elsewhere(peer_verdict_ptr) override {}
   void account_changed(routing::account&) override { maybe(at_change); }
   void maybe(bool now) {
     if (!now) return;
@@ -218,4 +226,23 @@ TEST_CASE("connection: what its input and its end throw closes it and nothing el
   CHECK(f.context->open_clients == 1);
   other->send("PING\r\n");
   REQUIRE(f.turn_until([&] { return other->got().ends_with("PONG\r\nPONG\r\n"); }));
+}
+
+TEST_CASE("connection: when its socket ends it is counted no more", "[session]") {
+  hub_fixture f;
+  struct witness final : quiet_events {
+    void disconnected(const observe::connection_snapshot&) override { seen(); }
+    std::function<void()> seen;
+  };
+  auto events = std::make_shared<witness>();
+  f.context->events = events;
+  auto client = f.connect();
+  bool open = false;
+  events->seen = [&] { open = !client->ended() && f.counters[0]->connections.load() == 0; };
+  client->send(hello);
+  REQUIRE(f.turn_until([&] { return client->got().ends_with("PONG\r\n"); }));
+  CHECK(f.counters[0]->connections.load() == 1);
+  client->send("BAD\r\n");
+  REQUIRE(f.turn_until([&] { return client->ended(); }));
+  CHECK(open);
 }
