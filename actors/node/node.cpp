@@ -41,6 +41,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t described_connections = 1024;
+constexpr auto listener_patience = 10s;
 
 struct system_config : caf::actor_system_config {
   system_config() {
@@ -287,7 +288,9 @@ std::shared_ptr<const reload_parts> node::parts::make_reload_parts() {
   out->ports = [this] { return client_ports{port, websocket_port}; };
   out->move_listener = [this](bound_socket socket) {
     (socket.kind == listener_kind::websocket ? websocket_port : port) = socket.port;
-    caf::anon_send(root, listener_moved{std::move(socket)});
+    caf::scoped_actor self{*system};
+    self->request(root, listener_patience, listener_moved{std::move(socket)})
+      .receive([] {}, [](const caf::error&) { log::warn("The listener before may still be open"); });
   };
   return out;
 }

@@ -60,7 +60,7 @@ node_actor::behavior_type node_actor::make_behavior() {
     [this](const reactor_failed& what) {
       fail("Reactor " + std::to_string(what.reactor) + " failed: " + what.why);
     },
-    [this](const listener_moved& what) { move_listener(what.socket); },
+    [this](const listener_moved& what) { return move_listener(what.socket); },
     [this](const reload_request&) { return reload(); },
     [this](const lame_duck_step&) { lame_duck_tick(); },
     [this](const end_announced&) { close_clients_everywhere(); },
@@ -223,19 +223,22 @@ caf::result<reload_answer> node_actor::reload() {
   return delegate(reloader_, reload_request{});
 }
 
-void node_actor::move_listener(const bound_socket& socket) {
+caf::result<void> node_actor::move_listener(const bound_socket& socket) {
   if (state_ != state::running) {
     ::close(socket.fd);
-    return;
+    return caf::unit;
   }
   listener_handle* place = &parts_.listener;
   for (further_listener& l : parts_.more_listeners)
     if (l.kind == socket.kind) place = &l.handle;
   listener_handle old = std::exchange(*place, parts_.adopt_listener(socket));
   monitor(*place);
-  if (!old) return;
+  if (!old) return caf::unit;
   demonitor(old.address());
+  auto answer = delegate(old, stop_listening{});
+  // It may overtake the order: whoever waits hears of the end instead, and the socket is closed too.
   send_exit(old, caf::exit_reason::user_shutdown);
+  return answer;
 }
 
 // -- lame duck -------------------------------------------------------------------------------------

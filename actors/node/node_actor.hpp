@@ -46,7 +46,8 @@ struct reactor_failed {
   reactor_index reactor;
   std::string why;
 };
-/// A reload opened a socket that clients come through from now on.
+/// A reload opened a socket that clients come through from now on. Answered when the one before is
+/// closed.
 struct listener_moved {
   bound_socket socket;
 };
@@ -131,7 +132,7 @@ private:
                         const std::function<result<listener_handle>()>& spawn, child_record& record);
   void note_end(child_record& record, const std::string& what, const caf::down_msg& msg);
   void stop_listening_all();
-  void move_listener(const bound_socket& socket);
+  caf::result<void> move_listener(const bound_socket& socket);
   /// Whether there is one now; else why not.
   reload_answer reloader();
   caf::result<reload_answer> reload();

@@ -59,7 +59,8 @@ struct reload_parts {
   std::function<result<std::function<void()>>(const config::server_options&)> prepare_operators;
   /// The ports that clients connect to now.
   std::function<client_ports()> ports;
-  /// Clients of its kind come through this socket from now on, and no more through the old one.
+  /// Clients of its kind come through this socket from now on, and no more through the old one,
+  /// which is closed when it returns. Blocks the reload's thread.
   std::function<void(bound_socket)> move_listener;
 };
 

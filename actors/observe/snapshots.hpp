@@ -24,9 +24,10 @@ inline wall_time wall_now() {
   return std::chrono::time_point_cast<nanoseconds>(std::chrono::system_clock::now());
 }
 
-/// Seconds since 1970. Not `time()`: on Linux that reads a coarser clock, which enters a second up to a tick late.
+/// Whole seconds since 1970. Not `time()`: on Linux it reads a coarser clock, which enters a second
+/// up to a tick late.
 inline int64_t wall_seconds() {
-  return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()).time_since_epoch().count();
+  return std::chrono::floor<std::chrono::seconds>(wall_now()).time_since_epoch().count();
 }
 
 /// One subscription, as in /subsz and /connz?subs=detail.

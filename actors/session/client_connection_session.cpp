@@ -6,7 +6,6 @@
 #include <sodium.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "actors/auth/signature.hpp"

@@ -2,7 +2,6 @@
 #include <caf/scoped_actor.hpp>
 
 #include <algorithm>
-#include <ctime>
 #include <thread>
 
 #include "actors/auth/callout_core.hpp"

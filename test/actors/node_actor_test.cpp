@@ -132,6 +132,22 @@ TEST_CASE("node actor: signals after the stop has begun change nothing", "[node]
   CHECK(f.stops == 1);
 }
 
+TEST_CASE("node actor: a listener has moved when the one before is closed", "[node][reload]") {
+  node_fixture f({1});
+  auto pending = f.self->request(f.node, caf::infinite, listener_moved{});
+  while (!f.self->has_next_message() && f.sched.try_run_once()) {
+  }
+  CHECK((f.listener_logs[0]->stopped == 1 || f.listener_logs[0]->ended));
+  bool answered = false;
+  pending.receive([&] { answered = true; }, [&](const caf::error&) {});
+  CHECK(answered);
+  CHECK(f.listeners.size() == 2);
+  f.settle();
+  CHECK(f.listener_logs[0]->ended);
+  CHECK_FALSE(f.listener_logs[1]->ended);
+  CHECK(f.stops == 0);
+}
+
 TEST_CASE("node actor: a failed listener is restarted", "[node][supervision]") {
   node_fixture f({1});
   f.fail_listener();

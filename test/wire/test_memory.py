@@ -4,6 +4,7 @@ These are Troupe's own promises: the Go server keeps more (and when it gives it 
 what the clients see is the same there and the sizes are not compared.
 """
 
+import threading
 import unittest
 
 from harness import WireCase, msg, not_yet, pub, server_binary, wait_until
@@ -61,7 +62,7 @@ class MemoryCase(WireCase):
     def comes_back(self, before, slack):
         if self.promised:
             wait_until(lambda: self.server.own_memory_kib() < before + slack,
-                       f"memory to come back from {self.server.own_memory_kib()} to {before} KiB and {slack} more")
+                       f"memory to come back from {self.server.own_memory_kib()} to {before} KiB and {slack} more", 20)
 
 
 class AnnouncedPayload(MemoryCase):
@@ -119,7 +120,7 @@ class AgainAndAgain(MemoryCase):
 class SlowConsumerCase(MemoryCase):
     config = 'max_pending: 16MB\nwrite_deadline: "30s"\n'
 
-    def flood(self, subject):
+    def flood(self, subject, others=0):
         c = self.client(rcvbuf=4096)
         c.send(f"SUB {subject} 1\r\n").fence()
         cid = c.info["client_id"]
@@ -129,7 +130,7 @@ class SlowConsumerCase(MemoryCase):
         closed, = wait_until(lambda: self.server.json(f"/connz?state=closed&cid={cid}")["connections"], "the close", 20)
         self.assertEqual(closed["reason"], "Slow Consumer (Pending Bytes)")
         p.send("SUB ok 9\r\n").send(pub("ok", "x")).expect(msg("ok", 9, "x")).fence()
-        self.wait_gone([c, p])
+        self.wait_gone([c, p], others)
 
 
 class ClosedSlowConsumer(SlowConsumerCase):
@@ -138,6 +139,27 @@ class ClosedSlowConsumer(SlowConsumerCase):
         before = self.server.own_memory_kib()
         self.flood("slow")
         self.comes_back(before, 8 * 1024)
+
+
+class LargeTraffic(SlowConsumerCase):
+    def test_does_not_keep_what_others_needed(self):
+        """Large messages that never cease are no reason to hold the memory of a queue that is gone."""
+        before = self.server.own_memory_kib()
+        ended = threading.Event()
+
+        def publish(c):
+            while not ended.is_set():
+                c.send(pub("large", BLOCK * 5)).fence()
+
+        thread = threading.Thread(target=publish, args=(self.client(deadline=30),))
+        thread.start()
+        try:
+            for n in range(3):
+                self.flood(f"slow.{n}", others=1)
+            self.comes_back(before, 12 * 1024)
+        finally:
+            ended.set()
+            thread.join()
 
 
 class SlowConsumers(SlowConsumerCase):

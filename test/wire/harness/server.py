@@ -86,7 +86,8 @@ _held_ports = []
 
 def free_port():
     """A port for tests that must know it before the server has it, or start a server on it again. Nobody who lets the
-    system choose gets it, and no other test process as long as this one runs: it holds an abstract socket of that name."""
+    system choose gets it, so no connection of a test before still waits on it (TIME_WAIT), and no other test process
+    as long as this one runs: it holds an abstract socket of that name."""
     choice = _ports_never_given_away()
     for port in random.sample(choice, len(choice)):
         claim = socket.socket(socket.AF_UNIX)
