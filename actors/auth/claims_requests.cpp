@@ -59,6 +59,7 @@ claims_answer claims_requests::put(const place& here, const std::string& jwt, co
   }
   if (auto updated = accounts_->update(key, jwt); !updated)
     return claims_answer::failed(key, here.words("resulted in error"), updated.error().context);
+  settle_();
   return {key, done, {}};
 }
 
@@ -96,6 +97,7 @@ claims_answer claims_requests::remove(const std::string& token) {
     ++done;
     accounts_->remove(account);
   }
+  if (done > 0) settle_();
   std::string message = "deleted " + std::to_string(done) + " accounts";
   if (failures == 0) return {{}, std::move(message), {}};
   return claims_answer::failed({}, message + ", failed for " + std::to_string(failures), why);

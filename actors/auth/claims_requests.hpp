@@ -3,10 +3,12 @@
 //
 // Place in the flow: the system account hears the requests (`$SYS.REQ.CLAIMS.*` and its kind) and
 // asks here. What was pushed is kept by the directory and put in force where the account is in use.
-// Only tokens that hold and that a trusted operator signed are kept. Every call may block on files.
+// Only tokens that hold and that a trusted operator signed are kept. Every call may block on files,
+// and those that change something until the sessions obey it: who has the answer may rely on that.
 // Thread: any that may wait.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -32,10 +34,11 @@ struct claims_answer {
 
 class claims_requests {
 public:
-  /// `directory`: where accounts are kept; nullptr with a resolver of type memory.
+  /// `directory`: where accounts are kept; nullptr with a resolver of type memory. `settle` returns
+  /// when all sessions obey what their accounts say now.
   claims_requests(std::shared_ptr<operator_accounts> accounts,
-                  std::shared_ptr<directory_source> directory, bool is_cache)
-      : accounts_(std::move(accounts)), place_{std::move(directory), is_cache} {}
+                  std::shared_ptr<directory_source> directory, bool is_cache, std::function<void()> settle)
+      : accounts_(std::move(accounts)), settle_(std::move(settle)), place_{std::move(directory), is_cache} {}
 
   /// A reload: pushed accounts are kept there from now on. Where none are kept at all that stays so.
   void keep_in(std::shared_ptr<directory_source> directory, bool is_cache);
@@ -67,6 +70,7 @@ private:
   claims_answer put(const place& here, const std::string& jwt, const std::string& key);
 
   const std::shared_ptr<operator_accounts> accounts_;
+  const std::function<void()> settle_;
   mutable std::mutex mutex_;  // of what follows
   place place_;
 };

@@ -34,6 +34,15 @@ void session_renewal::renew(const std::string& account) {
   if (auto changed = context_->accounts->find(account)) close_surplus(hubs_, changed);
 }
 
+void session_renewal::wait() {
+  std::vector<hub_handle> hubs;
+  {
+    std::lock_guard lock(mutex_);
+    hubs = hubs_;
+  }
+  wait_until_obeyed(hubs);
+}
+
 void session_renewal::close() {
   std::lock_guard lock(mutex_);
   hubs_.clear();
@@ -104,7 +113,7 @@ result<operator_parts> make_operator_accounts(
     const bool is_system = rules->name == system;
     c->accounts->update(std::move(rules), is_system);
   };
-  env.on_changed = [renewal = std::move(renewal)](const std::string& key) { renewal->renew(key); };
+  env.on_changed = [renewal](const std::string& key) { renewal->renew(key); };
   operator_parts parts;
   parts.activations = std::make_shared<activation_watch>();
   env.on_activation = [watch = std::weak_ptr(parts.activations)] {
@@ -115,7 +124,8 @@ result<operator_parts> make_operator_accounts(
     std::make_shared<operator_accounts>(std::move(*trust), std::move(*source), std::move(env));
   parts.activations->open(parts.accounts);
   const bool is_cache = options.operators.resolver.kind == config::resolver_kind::cache;
-  parts.claims = std::make_shared<claims_requests>(parts.accounts, std::move(directory), is_cache);
+  parts.claims = std::make_shared<claims_requests>(parts.accounts, std::move(directory), is_cache,
+                                                   [renewal] { renewal->wait(); });
   return parts;
 }
 

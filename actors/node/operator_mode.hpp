@@ -24,6 +24,8 @@ public:
   void open(std::vector<hub_handle> hubs, std::shared_ptr<node_context> context);
   /// What this account allows has changed.
   void renew(const std::string& account);
+  /// Returns when all do. Any thread that may wait; no hub's.
+  void wait();
   void close();
 
 private:

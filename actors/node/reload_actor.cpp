@@ -13,10 +13,6 @@ namespace troupe {
 
 namespace {
 
-using std::chrono_literals::operator""s;
-
-constexpr auto hub_patience = 10s;
-
 /// Errors of a file in one text, as the NATS server prints them.
 std::string joined(const std::vector<config::diagnostic>& list) {
   std::string out;
@@ -45,7 +41,7 @@ public:
       return std::string("cannot open what it needs: ") + e.what(); // no thread, no descriptor
     }
     commit(*plan);
-    wait_for_hubs();
+    wait_until_obeyed(parts_.hubs);
     const uint64_t unpinned = policy_->tls ? policy_->tls->take_unpinned() : 0;
     if (unpinned > 0)
       log::info("Disconnect {} clients due to pinned certs reload", unpinned);
@@ -97,13 +93,6 @@ private:
       close_surplus(parts_.hubs, account);
     if (commit_outside_) commit_outside_();
     if (parts_.published) parts_.published(*policy_);
-  }
-
-  /// A hub closes nobody, and says so, before all its sessions obey the policy.
-  void wait_for_hubs() {
-    for (const hub_handle& hub : parts_.hubs)
-      self_->request(hub, hub_patience, close_clients{0}).receive([](uint64_t) {},
-                                                                 [](const caf::error&) {});
   }
 
   /// The newest go first; hubs lose about as many each.

@@ -1,11 +1,13 @@
 #include "actors/session/client_hub.hpp"
 
 #include <caf/actor_cast.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "actors/observe/logger.hpp"
 #include "actors/reactor/own_thread.hpp"
@@ -106,6 +108,7 @@ void client_hub::on_exit() {
   obey_timer_.cancel();
   after_obeying_.clear();
   after_next_.clear();
+  at_turn_end_.clear();
 }
 
 /// A helper that failed is made anew when it is needed; who waits for it has its own patience.
@@ -241,7 +244,7 @@ void client_hub::obey(const node_policy_ptr& policy) {
 }
 
 void client_hub::once_all_obey(std::function<void()> then) {
-  if (!obeying_.under_way()) return then();
+  if (!obeying_.under_way()) return call_at_turn_end({std::move(then)});
   (obeying_.again() ? after_next_ : after_obeying_).push_back(std::move(then));
 }
 
@@ -252,9 +255,22 @@ void client_hub::have_some_obey() {
     if (!c->obeys()) c->obey(*policy_);
     return --left > 0 && steady_now() < until;
   });
-  if (over)
-    for (auto& then : std::exchange(after_obeying_, std::exchange(after_next_, {}))) then();
+  if (over) call_at_turn_end(std::exchange(after_obeying_, std::exchange(after_next_, {})));
   if (obeying_.under_way()) home().timers().arm(obey_timer_, home().now());
+}
+
+void client_hub::call_at_turn_end(std::vector<std::function<void()>> calls) {
+  std::move(calls.begin(), calls.end(), std::back_inserter(at_turn_end_));
+  if (queued || at_turn_end_.empty()) return;
+  until_called_ = caf::strong_actor_ptr(ctrl());
+  home().flush_later(*this);
+}
+
+/// Flushes come behind the interest of their turn.
+void client_hub::at_turn_end() {
+  const caf::strong_actor_ptr until_done = std::move(until_called_);
+  until_called_ = nullptr;
+  for (auto& call : std::exchange(at_turn_end_, {})) call();
 }
 
 void client_hub::obey_timer_fired(void* self, nanos) { static_cast<client_hub*>(self)->have_some_obey(); }
@@ -358,7 +374,6 @@ void client_hub::tell_untaken(const routing::untaken_request& what) const {
 
 /// Who has to go because of new rules goes first.
 caf::result<uint64_t> client_hub::close_in_order(const close_clients& what) {
-  if (!obeying_.under_way()) return close_some(what);
   auto promise = make_response_promise<uint64_t>();
   once_all_obey([this, what, promise]() mutable { promise.deliver(close_some(what)); });
   return promise;
@@ -383,6 +398,17 @@ void close_surplus(const std::vector<hub_handle>& hubs, const routing::account_p
   if (most < 0 || account->connections() <= most) return;
   const auto census = std::make_shared<account_census>(account, hubs.size());
   for (const hub_handle& hub : hubs) caf::anon_send(hub, census);
+}
+
+/// A hub closes nobody, and says so, before all its sessions obey.
+void wait_until_obeyed(const std::vector<hub_handle>& hubs) {
+  if (hubs.empty()) return;
+  caf::scoped_actor self(hubs.front()->home_system());
+  for (const hub_handle& hub : hubs)
+    self->request(hub, hub_patience, close_clients{0})
+      .receive([](uint64_t) {}, [](const caf::error&) {
+        log::warn("Some clients may not have the new rules yet");
+      });
 }
 
 void client_hub::count_for(account_census& census) {

@@ -26,7 +26,7 @@ namespace troupe {
 
 class client_connection;
 
-class client_hub final : public pinned<hub_handle::base> {
+class client_hub final : public pinned<hub_handle::base>, private turn_hook {
 public:
   client_hub(caf::actor_config& cfg, std::shared_ptr<node_context> node);
 
@@ -82,8 +82,11 @@ private:
   void describe_helpers(std::vector<observe::actor_snapshot>& to) const;
   void obey(const node_policy_ptr& policy);
   void have_some_obey();
-  /// Calls `then` when all sessions obey what are the newest rules now: at once, or at the end of a round.
+  /// Calls `then` when all sessions obey what are the newest rules now, and the other reactors were told of
+  /// the interest that came and went with them: at the end of this turn or of one in which a round ends.
   void once_all_obey(std::function<void()> then);
+  void call_at_turn_end(std::vector<std::function<void()>> calls);
+  void at_turn_end() override;
   static void obey_timer_fired(void* self, nanos now);
   void adopt(accepted_socket& socket);
   bool count(client_connection& c);
@@ -108,6 +111,8 @@ private:
   uint32_t policy_number_ = 0;
   round_core obeying_;  // through all sessions, after a reload
   std::vector<std::function<void()>> after_obeying_, after_next_;  // of the round under way, and the next
+  std::vector<std::function<void()>> at_turn_end_;
+  caf::strong_actor_ptr until_called_;  // the reactor knows hooks by their address
   timer obey_timer_;
   std::shared_ptr<observe::reactor_counters> counters_;
   routing::account_ptr global_;

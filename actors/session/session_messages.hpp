@@ -176,6 +176,12 @@ using hub_handle = caf::typed_actor<
 /// the hubs have to know each other. Any thread.
 void close_surplus(const std::vector<hub_handle>& hubs, const routing::account_ptr& account);
 
+/// How long a hub has for what it is asked.
+constexpr auto hub_patience = std::chrono::seconds(10);
+/// Returns when all sessions obey the rules that the hubs were told of, and the reactors know of the
+/// interest that came and went with them. Any thread but a reactor's.
+void wait_until_obeyed(const std::vector<hub_handle>& hubs);
+
 } // namespace troupe
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::login_verdict_ptr)

@@ -40,13 +40,17 @@ struct reload_fixture : hub_fixture {
 
   /// The hub takes it in a turn of its own.
   void reload(std::vector<config::user_options> users) {
+    send_policy(std::move(users));
+    turn(0);
+  }
+
+  void send_policy(std::vector<config::user_options> users) {
     const auto options = std::make_shared<const config::server_options>(options_of(std::move(users)));
     auto policy = std::make_shared<node_policy>(*context->policy());
     policy->options = options;
     policy->auth = make_config_authenticator(*options, "");
     context->publish(policy);
     caf::anon_send(hub, node_policy_ptr(policy));
-    turn(0);
   }
 
   size_t ended() {
@@ -98,4 +102,26 @@ TEST_CASE("reload of many sessions: who is to go because of it makes room before
   pending.receive([&](uint64_t n) { closed = n; }, [](const caf::error&) {});
   CHECK(closed == 10);
   for (size_t i = 0; i < 290; ++i) REQUIRE_FALSE(f.clients[i]->ended());
+}
+
+TEST_CASE("reload of many sessions: it is over when the other reactors were told of the interest", "[session][reload]") {
+  reload_fixture f;
+  f.login("a", 1);
+  struct interest : turn_hook {
+    explicit interest(reload_fixture& f) : f(f) {}
+    void at_turn_end() override { left_first = !f.self->has_next_message(); }
+    reload_fixture& f;
+    bool left_first = false;
+  };
+  const bool in_one_turn = GENERATE(true, false);
+  f.send_policy({user("a", ""), user("b", "")});
+  if (!in_one_turn) f.turn(0);
+  interest hook(f);
+  auto pending = f.self->request(f.hub, caf::infinite, close_clients{0});
+  f.on(0, [&] { f.at(0).publish_later(hook); });
+  f.turn(0);
+  CHECK(hook.left_first);
+  bool over = false;
+  pending.receive([&](uint64_t) { over = true; }, [](const caf::error&) {});
+  CHECK(over);
 }
