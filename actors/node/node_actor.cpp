@@ -126,16 +126,16 @@ void node_actor::on_signal(int number) {
       return;
     case SIGUSR1: return log::reopen();
     case SIGUSR2: return start_lame_duck();
-    case SIGHUP:
-      // The reload says in the log how it went.
-      caf::anon_send(caf::actor_cast<node_handle>(ctrl()), reload_request{});
-      return;
+    case SIGHUP: return reload_by_signal();
     default: return;
   }
 }
 
 void node_actor::on_down(const caf::down_msg& msg) {
-  if (state_ == state::stopping || state_ == state::stopped) return;
+  if (state_ == state::stopping || state_ == state::stopped) {
+    if (reloader_ && msg.source == reloader_.address()) reloader_ = nullptr;
+    return;
+  }
   if (parts_.listener && msg.source == parts_.listener.address())
     return replace_listener(msg, "Client", parts_.listener, parts_.spawn_listener, listener_record_);
   for (further_listener& l : parts_.more_listeners)
@@ -203,24 +203,40 @@ void node_actor::stop_listening_all() {
 // -- reload ----------------------------------------------------------------------------------------
 
 reload_answer node_actor::reloader() {
-  if (!parts_.reload || state_ == state::stopping || state_ == state::stopped)
-    return "the server is stopping";
-  try {
-    if (!reloader_)
+  reload_answer why;
+  if (!parts_.reload || state_ == state::stopping || state_ == state::stopped) {
+    why = "the server is stopping";
+  } else if (!reloader_) {
+    try {
       reloader_ = spawn_on_thread<caf::monitored>(system(), *this, reload_actor, parts_.reload);
-    return {};
-  } catch (const std::system_error& e) {
-    last_error_ = reload_record_.last_error = std::string("no thread: ") + e.what();
-    return std::string("no thread for the reload: ") + e.what();
+    } catch (const std::system_error& e) {
+      last_error_ = reload_record_.last_error = std::string("no thread: ") + e.what();
+      why = std::string("no thread for the reload: ") + e.what();
+    }
   }
+  if (!why.empty()) log::error("Failed to reload server configuration: {}", why);
+  return why;
 }
 
 caf::result<reload_answer> node_actor::reload() {
-  if (reload_answer why = reloader(); !why.empty()) {
-    log::error("Failed to reload server configuration: {}", why);
-    return why;
-  }
+  if (reload_answer why = reloader(); !why.empty()) return why;
   return delegate(reloader_, reload_request{});
+}
+
+/// Signals that come while one is served are one more, as in the NATS server. The log says how it went.
+void node_actor::reload_by_signal() {
+  if (signal_is_served_) {
+    another_waits_ = true;
+    return;
+  }
+  if (!reloader().empty()) return;
+  signal_is_served_ = true;
+  const auto served = [this] {
+    signal_is_served_ = false;
+    if (std::exchange(another_waits_, false)) reload_by_signal();
+  };
+  request(reloader_, caf::infinite, reload_request{})
+    .then([served](const reload_answer&) { served(); }, [served](const caf::error&) { served(); });
 }
 
 caf::result<void> node_actor::move_listener(const bound_socket& socket) {
@@ -293,6 +309,8 @@ void node_actor::stop(int exit_code) {
   state_ = state::stopping;
   exit_code_ = exit_code;
   stop_listening_all();
+  another_waits_ = false;
+  if (reloader_) send_exit(reloader_, caf::exit_reason::user_shutdown);
   // Who listens to the system account hears of it before its connection is closed.
   if (parts_.system_account)
     parts_.system_account->announce_shutdown([me = caf::actor_cast<node_handle>(ctrl())] {
@@ -315,6 +333,8 @@ void node_actor::check_stopped() {
     if (checks_left_ % 50 == 0) close_clients_everywhere();
     return delayed_send(this, stop_check_every, stop_check{});
   }
+  // A reload under way still asks hubs and listeners, and the end of the process waits for its thread.
+  if (reloader_) return delayed_send(this, stop_check_every, stop_check{});
   finish();
 }
 

@@ -133,9 +133,10 @@ private:
   void note_end(child_record& record, const std::string& what, const caf::down_msg& msg);
   void stop_listening_all();
   caf::result<void> move_listener(const bound_socket& socket);
-  /// Whether there is one now; else why not.
+  /// Whether there is one now; else why not, which the log knows too.
   reload_answer reloader();
   caf::result<reload_answer> reload();
+  void reload_by_signal();
   void start_lame_duck();
   void lame_duck_tick();
   void close_one_by_one(size_t left, size_t hubs_to_ask);
@@ -148,6 +149,7 @@ private:
 
   node_parts parts_;
   reload_handle reloader_;  // made when needed
+  bool signal_is_served_ = false, another_waits_ = false;  // those that ask for a reload
   state state_ = state::running;
   int exit_code_ = 0;
   int checks_left_ = 0;

@@ -8,7 +8,8 @@ import threading
 import time
 import unittest
 
-from harness import DEADLINE, RawClient, WireCase, connect_line, free_port, msg, not_yet, pub, run_binary, server_binary, wait_until
+from harness import (DEADLINE, RawClient, Server, WireCase, connect_line, free_port, msg, not_yet, pub, run_binary,
+                     server_binary, wait_until)
 
 VIOLATION = "-ERR 'Authorization Violation'\r\n"
 IS_TROUPE = not_yet.is_troupe(server_binary())
@@ -409,6 +410,21 @@ class UnderTraffic(ReloadCase):
               flush=True)
         self.assertLess(min(costs), self.COST)
         self.assertLess(min(waits), self.WAIT)
+
+    @beyond_go
+    def test_many_signals_and_an_end_among_them(self):
+        """Those that come while one is served are one more, and none of them holds up the end (the Go server may miss
+        the signal to end then)."""
+        many = 200
+        server = Server(config=self.config(0))
+        self.addCleanup(server.kill)
+        server.wait_log("Server is ready")
+        for _ in range(many):
+            server.signal(signal.SIGHUP)
+            time.sleep(0.002)
+        server.signal(signal.SIGINT)
+        self.assertEqual(server.wait_exit(), 0)
+        self.assertLess(server.log().count("Reloaded server configuration"), many / 2)
 
     def test_clients_that_arrive_during_reloads(self):
         server = self.start(config="max_payload: 1000\n")
