@@ -98,6 +98,8 @@ void node_actor::on_exit() {
   reloader_ = nullptr;
   parts_.reload.reset();
   parts_.system_account.reset();
+  for (auto& asked : being_described_) asked.deliver(caf::make_error(caf::sec::request_receiver_down));
+  being_described_.clear();
 }
 
 namespace {
@@ -369,20 +371,24 @@ caf::result<actor_report_ptr> node_actor::describe() {
                                              : "stopping";
   tree->last_error = last_error_;
   tree->uptime = std::chrono::steady_clock::now() - started_;
-  auto promise = make_response_promise<actor_report_ptr>();
+  const auto asked = being_described_.insert(being_described_.end(), make_response_promise<actor_report_ptr>());
+  auto promise = *asked;
   auto left = std::make_shared<size_t>(parts_.hubs.size() + parts_.more_listeners.size()
                                        + (parts_.listener ? 1 : 0) + (signals_ ? 1 : 0));
-  auto add = [=](const child_record& record) mutable {
-    return [=](const actor_report_ptr& child) mutable {
+  auto heard = [this, asked, tree, left] {
+    if (*left > 0 && --*left > 0) return;
+    asked->deliver(tree);
+    being_described_.erase(asked);
+  };
+  auto add = [tree, heard](const child_record& record) {
+    return [=](const actor_report_ptr& child) {
       observe::actor_snapshot& one = tree->children.emplace_back(*child);
       one.restarts += record.ends;
       if (one.last_error.empty()) one.last_error = record.last_error;
-      if (--*left == 0) promise.deliver(tree);
+      heard();
     };
   };
-  auto missing = [=](const caf::error&) mutable {
-    if (--*left == 0) promise.deliver(tree);
-  };
+  auto missing = [heard](const caf::error&) { heard(); };
   if (reloader_ || !reload_record_.last_error.empty()) {
     observe::actor_snapshot& one = tree->children.emplace_back();
     one.kind = one.name = "reload";
@@ -390,7 +396,7 @@ caf::result<actor_report_ptr> node_actor::describe() {
     one.restarts = reload_record_.ends;
     one.last_error = reload_record_.last_error;
   }
-  if (*left == 0) promise.deliver(tree);
+  if (*left == 0) heard();
   if (parts_.listener)
     request(parts_.listener, 2s, describe_query{}).then(add(listener_record_), missing);
   for (auto& l : parts_.more_listeners)

@@ -9,6 +9,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -160,6 +161,7 @@ private:
   restart_budget listener_budget_, signals_budget_;
   child_record listener_record_, signals_record_, reload_record_;
   caf::actor signals_;
+  std::list<caf::typed_response_promise<actor_report_ptr>> being_described_;  // CAF forgets them at the end
   std::map<caf::actor_addr, std::string> essential_;  // whose end ends the node: their names
   std::string last_error_;
   std::chrono::steady_clock::time_point started_;

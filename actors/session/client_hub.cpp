@@ -106,9 +106,9 @@ void client_hub::on_exit() {
   asker_ = {};
   throttled_timer_.cancel();
   obey_timer_.cancel();
-  after_obeying_.clear();
-  after_next_.clear();
-  at_turn_end_.clear();
+  // Nobody obeys any more: who waits for it is told.
+  for (auto* calls : {&at_turn_end_, &after_obeying_, &after_next_})
+    for (auto& call : std::exchange(*calls, {})) call();
 }
 
 /// A helper that failed is made anew when it is needed; who waits for it has its own patience.

@@ -300,3 +300,15 @@ TEST_CASE("node actor: without a file a reload is refused and nothing changes", 
   CHECK(f.describe()->state == "running");
   CHECK(f.stops == 0);
 }
+
+TEST_CASE("node actor: who wants a description while it ends is told so", "[node][describe]") {
+  node_fixture f({1});
+  auto pending = f.self->request(f.node, caf::infinite, describe_query{});
+  f.sched.run_once(); // asks its children
+  caf::anon_send_exit(f.node, caf::exit_reason::kill);
+  f.settle();
+  REQUIRE(f.self->has_next_message());
+  bool told = false;
+  pending.receive([](const actor_report_ptr&) {}, [&](const caf::error&) { told = true; });
+  CHECK(told);
+}

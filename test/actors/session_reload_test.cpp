@@ -125,3 +125,17 @@ TEST_CASE("reload of many sessions: it is over when the other reactors were told
   pending.receive([&](uint64_t) { over = true; }, [](const caf::error&) {});
   CHECK(over);
 }
+
+TEST_CASE("reload of many sessions: who waits for it hears of the hub's end", "[session][reload]") {
+  reload_fixture f;
+  f.login("a", 300);
+  f.login("b", 300);
+  f.reload({user("a", "")});
+  auto pending = f.self->request(f.hub, caf::infinite, close_clients{0});
+  caf::anon_send_exit(f.hub, caf::exit_reason::user_shutdown);
+  f.turn_all();
+  REQUIRE(f.self->has_next_message());
+  uint64_t closed = 1;
+  pending.receive([&](uint64_t n) { closed = n; }, [&](const caf::error&) { closed = 0; });
+  CHECK(closed == 0);
+}
