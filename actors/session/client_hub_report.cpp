@@ -1,6 +1,7 @@
 // What a hub tells to monitoring, a bounded part of it in one turn.
 #include <algorithm>
 
+#include "actors/reactor/mailbox_depth.hpp"
 #include "actors/session/client_connection.hpp"
 #include "actors/session/client_hub.hpp"
 #include "protocol/subject/subject.hpp"
@@ -63,9 +64,7 @@ observe::actor_snapshot describe_shard(routing::shard_actor& shard, reactor_inde
   one.kind = "shard";
   one.name = shard.account().name + " on reactor " + std::to_string(reactor);
   one.state = "running";
-  // Counting takes from the mailbox: one that sleeps would not be woken by a message any more.
-  auto& waiting = shard.mailbox();
-  one.mailbox_depth = waiting.blocked() || waiting.closed() ? 0 : waiting.size();
+  one.mailbox_depth = mailbox_depth(shard);
   one.uptime = uptime;
   return one;
 }
@@ -227,7 +226,7 @@ actor_report_ptr client_hub::describe() {
   clients.kind = "clients";
   clients.name = clients_of(home().index());
   clients.state = "running";
-  clients.mailbox_depth = mailbox().size();
+  clients.mailbox_depth = mailbox_depth(*this);
   clients.uptime = answer->uptime;
   describe_helpers(clients.children);
   answer->children.push_back(std::move(clients));

@@ -242,6 +242,23 @@ TEST_CASE("hub report: connections as actors come in slices, and not with the hu
   CHECK_FALSE(second->next);
 }
 
+TEST_CASE("hub report: tells how many messages wait for a shard", "[session][report]") {
+  report_fixture f;
+  f.shard(0);
+  auto pending = f.self->request(f.hub, caf::infinite, describe_query{});
+  for (int i = 0; i < 3; ++i)
+    caf::anon_send(f.accounts->get("$G")->shard_handles().at(0),
+                   routing::interest_batch_ptr(std::make_shared<routing::interest_batch>()));
+  f.turn_all();
+  actor_report_ptr described;
+  pending.receive([&](const actor_report_ptr& r) { described = r; }, [](const caf::error&) {});
+  REQUIRE(described);
+  const observe::actor_snapshot& shard = described->children.front();
+  CHECK(shard.kind == "shard");
+  CHECK(shard.mailbox_depth == 3);
+  CHECK(f.describe()->children.front().mailbox_depth == 0);
+}
+
 TEST_CASE("gather: a connection stands in one list, however busy the doors are", "[session][report][live]") {
   live_node n(3);
   std::vector<std::unique_ptr<raw_client>> stay;

@@ -29,6 +29,7 @@ class Bustle:
 
     def __init__(self, server):
         self.server = server
+        self.failures = []
         self.ended = threading.Event()
         deeds = (self.come_and_go, self.come_and_go, self.publish, self.look, self.look, self.ask, self.reload)
         self.threads = [threading.Thread(target=self.repeat, args=(deed,)) for deed in deeds]
@@ -41,6 +42,9 @@ class Bustle:
                 deed()
             except (OSError, AssertionError, http.client.HTTPException):  # it ends
                 self.ended.wait(0.005)
+            except Exception as e:  # of the test itself
+                self.failures.append(f"{deed.__name__}: {e!r}")
+                return
 
     def end(self):
         self.ended.set()
@@ -54,7 +58,7 @@ class Bustle:
 
     def come_and_go(self):
         with self.login(random.choice("ab")) as c:
-            c.send("SUB x.> 1\r\nSUB q.* 2\r\n" + pub("x.1", "x") + pub("q.1", "x", "inbox") + "PING\r\n")
+            c.send(b"SUB x.> 1\r\nSUB q.* 2\r\n" + pub("x.1", "x") + pub("q.1", "x", "inbox") + b"PING\r\n")
             self.ended.wait(random.random() / 50)
 
     def publish(self):
@@ -105,6 +109,7 @@ class Stop(WireCase):
                 took.append(time.monotonic() - began)
             finally:
                 bustle.end()
+            self.assertEqual(bustle.failures, [])
             self.assertNotRegex(server.log(), r"\[FTL\]|did not answer|failure|may not have|may still")
         print(f"stops took {min(took):.2f} to {max(took):.2f} s", flush=True)
         self.assertLess(max(took), 2 * max(1, DEADLINE / 10))
