@@ -62,21 +62,30 @@ void system_service::open(std::vector<hub_handle> hubs) {
   hubs_ = std::move(hubs);
   const auto id = client_id{parts_.context->next_client_id.fetch_add(1)};
   client_ = routing::spawn_internal_client(*parts_.home, "system", id);
-  routing::run_on(client_.handle, [self = shared_from_this()](routing::internal_client& c) {
-    for (const std::string& filter : system_filters(self->parts_.server_id))
-      c.subscribe(self->account_, filter, {},
-                  [s = self.get()](const routing::internal_message& m) { s->on_request(m); });
-    if (self->parts_.claims)
-      for (const std::string& filter : claims_filters(self->parts_.claims->keeps())) {
-        const bool pack = parse_system_subject(filter, {}).call == system_call::claims_pack;
-        if (pack && !self->parts_.claims->is_full()) continue;
-        c.subscribe(self->account_, filter, pack ? claims_pack_queue : std::string_view(),
-                    [s = self.get()](const routing::internal_message& m) { s->on_request(m); });
-      }
+  subscribe(*client_.direct);
+  routing::run_on(client_.handle, [self = shared_from_this()](routing::internal_client&) {
     timer_wheel& timers = self->parts_.home->timers();
     timers.arm(self->tick_timer_, self->parts_.home->now() + tick_every);
     timers.arm(self->statsz_timer_, self->parts_.home->now() + first_statsz);
   });
+}
+
+/// On the thread that starts the node, for the reactor that nobody drives yet: who asks first finds it there.
+void system_service::subscribe(routing::internal_client& c) {
+  struct presence {
+    explicit presence(reactor& home) { home.enter(); }
+    ~presence() { reactor::leave(); }
+    presence(const presence&) = delete;
+    presence& operator=(const presence&) = delete;
+  } here(c.place());
+  const auto ask = [this](const routing::internal_message& m) { on_request(m); };
+  for (const std::string& filter : system_filters(parts_.server_id)) c.subscribe(account_, filter, {}, ask);
+  if (!parts_.claims) return;
+  for (const std::string& filter : claims_filters(parts_.claims->keeps())) {
+    const bool pack = parse_system_subject(filter, {}).call == system_call::claims_pack;
+    if (pack && !parts_.claims->is_full()) continue;
+    c.subscribe(account_, filter, pack ? claims_pack_queue : std::string_view(), ask);
+  }
 }
 
 void system_service::end_client() {

@@ -83,7 +83,7 @@ public:
   system_service(system_parts parts, routing::account_ptr account);
   ~system_service() override;
 
-  /// Subscribes to the requests. Once the hubs are known.
+  /// Subscribes to the requests. Once the hubs are known, before reactors are driven.
   void open(std::vector<hub_handle> hubs);
   /// For whoever supervises it. After `open`.
   const routing::internal_handle& client() const { return client_.handle; }
@@ -139,6 +139,7 @@ private:
   void publish_here(routing::account& to, std::string_view subject, std::string_view payload);
   void tell_account(routing::account& account);
 
+  void subscribe(routing::internal_client& c);
   // On reactor 0.
   void on_request(const routing::internal_message& m);
   void on_tick(nanos now);

@@ -445,6 +445,14 @@ class ConnzAuth(WireCase):
 class Subsz(WireCase):
     monitor = True
 
+    def test_the_servers_own_are_there_from_the_start(self):
+        for _ in range(20):
+            with Server(monitor=True) as s:
+                first = s.json("/subsz")["num_subscriptions"]
+                s.wait_log("Server is ready")
+                self.assertEqual(first, s.json("/subsz")["num_subscriptions"])
+                self.assertGreater(first, 10)
+
     def test_list_and_test(self):
         c = self.client()
         cid = c.info["client_id"]
