@@ -13,6 +13,7 @@
 #include "config/feature_flags.hpp"
 #include "config/version.hpp"
 #include "protocol/headers.hpp"
+#include "protocol/rollback.hpp"
 
 namespace troupe {
 
@@ -72,12 +73,8 @@ void system_service::open(std::vector<hub_handle> hubs) {
 
 /// On the thread that starts the node, for the reactor that nobody drives yet: who asks first finds it there.
 void system_service::subscribe(routing::internal_client& c) {
-  struct presence {
-    explicit presence(reactor& home) { home.enter(); }
-    ~presence() { reactor::leave(); }
-    presence(const presence&) = delete;
-    presence& operator=(const presence&) = delete;
-  } here(c.place());
+  c.place().enter();
+  const rollback leave([] { reactor::leave(); });
   const auto ask = [this](const routing::internal_message& m) { on_request(m); };
   for (const std::string& filter : system_filters(parts_.server_id)) c.subscribe(account_, filter, {}, ask);
   if (!parts_.claims) return;
